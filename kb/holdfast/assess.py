@@ -1,0 +1,236 @@
+"""Sources in, findings and standings out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from holdfast.columns import AsOf, Columns, project
+from holdfast.errors import UnknownNameError
+from holdfast.ontology import Ontology, read_ontology
+from holdfast.reason import Reasoner, compile_all, standings_of
+from holdfast.reason.proof import Proofs
+from holdfast.rules import Rule, read_rules
+from holdfast.vocabulary import BASES, HF, RDF_TYPE, nearest
+
+SEVERITIES = ("info", "warning", "violation")
+EFFECT_ORDER = {"undermines": 0, "watch": 1, "hopes": 2, "supports": 3}
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule concludes about one venture on one basis.
+
+    `number` is its place among all findings of the assessment; `evidence` are the IRIs of the
+    facts it rests on; `value` is what is at fault, as people call it.
+    """
+
+    number: int
+    rule: str
+    basis: str
+    effect: str
+    severity: str
+    certainty: str
+    message: str
+    evidence: tuple[str, ...]
+    iri: str
+    value: str
+
+
+@dataclass(frozen=True)
+class VentureAssessment:
+    """One venture's stage (a notation, or 'unknown'), standings by basis, and findings, worst first."""
+
+    iri: str
+    label: str
+    stage: str
+    standing: dict[str, str]
+    findings: tuple[Finding, ...]
+    outlook: str = ""
+
+
+@dataclass
+class Assessment:
+    """An assessment with all that is needed to explain it.
+
+    `triples` counts the distinct quads of the sources; `seconds` has `load` (parsing, encoding and
+    projection in time) and `reason` (running the rules, wording and evidence).
+    """
+
+    as_of: str
+    triples: int
+    seconds: dict[str, float]
+    ventures: list[VentureAssessment]
+    left_out: dict[str, str]
+    rules: tuple[Rule, ...]
+    ontology: Ontology
+    columns: Columns
+    reasoner: Reasoner
+    projection: AsOf
+
+    def venture(self, iri: str) -> VentureAssessment:
+        """The venture of that IRI, or whose IRI ends in that name. Raises UnknownNameError."""
+        for venture in self.ventures:
+            if venture.iri == iri or venture.iri.rstrip("/").rsplit("/", 1)[-1] == iri:
+                return venture
+        names = [venture.iri for venture in self.ventures]
+        raise UnknownNameError(
+            f"there is no venture <{iri}> to be assessed here.",
+            mend=" ".join(
+                part
+                for part in (
+                    nearest(iri, names),
+                    f"Ventures: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}." if names else "",
+                    " ".join(f"{label}: {why}." for label, why in list(self.left_out.items())[:3]),
+                )
+                if part
+            ),
+        )
+
+
+def assess(
+    sources: Sequence[str],
+    *,
+    as_of: str | None = None,
+    rules: Path | None = None,
+    today: date | None = None,
+    evidence: bool = True,
+    progress: Progress | None = None,
+) -> Assessment:
+    """Assess every venture of the sources as of a date, a phase or now.
+
+    `rules` is a folder of rules to use instead of the shipped ones. Without `evidence` findings
+    say nothing of the facts they rest on, which is faster over many ventures. Raises HoldfastError
+    for input that cannot be used; then nothing has been assessed.
+    """
+    ontology = read_ontology()
+    chosen = read_rules(ontology, rules)
+    begin = perf_counter()
+    columns = Columns()
+    triples = columns.load(sources, background=ontology.files)
+    projection = project(columns, as_of, today or date.today())
+    loaded = perf_counter()
+    strata = compile_all(chosen, ontology, columns.superclasses)
+    reasoner = Reasoner(columns, strata, ontology, projection.hidden)
+    reasoner.run(progress)
+    ventures = _ventures(reasoner, ontology, evidence=evidence)
+    reasoned = perf_counter()
+    return Assessment(
+        as_of=projection.text,
+        triples=triples,
+        seconds={"load": round(loaded - begin, 3), "reason": round(reasoned - loaded, 3)},
+        ventures=ventures,
+        left_out=projection.left_out,
+        rules=chosen,
+        ontology=ontology,
+        columns=columns,
+        reasoner=reasoner,
+        projection=projection,
+    )
+
+
+def _ventures(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> list[VentureAssessment]:
+    columns = reasoner.columns
+    typed = columns.table(RDF_TYPE)
+    rows = columns.rows(
+        f"""
+        SELECT s, terms.lex, terms.n3 FROM {typed} JOIN terms ON terms.id = s
+        WHERE o = $venture AND s NOT IN (SELECT node FROM unassessed)
+          AND s NOT IN (SELECT s FROM {typed} WHERE o = $merged) ORDER BY terms.n3
+        """,
+        {"venture": columns.id_of(f"<{HF}Venture>"), "merged": columns.id_of(f"<{HF}NotAssessed>")},
+    )
+    ids = [identifier for identifier, _, _ in rows]
+    labels = columns.labels(ids)
+    stages = _concepts(columns, ontology, HF + "stage")
+    outlooks = _concepts(columns, ontology, HF + "outlook")
+    standings = standings_of(columns, ontology, ids)
+    findings = _findings(reasoner, ontology, evidence=evidence)
+    return [
+        VentureAssessment(
+            iri=lex or n3,
+            label=labels[identifier],
+            stage=stages.get(identifier, "unknown"),
+            standing=standings[identifier],
+            findings=tuple(findings.get(identifier, ())),
+            outlook=outlooks.get(identifier, ""),
+        )
+        for identifier, lex, n3 in rows
+    ]
+
+
+def _concepts(columns: Columns, ontology: Ontology, predicate: str) -> dict[int, str]:
+    rows = columns.rows(
+        f"SELECT s, min(lex) FROM {columns.table(predicate)} JOIN terms ON terms.id = o GROUP BY s"
+    )
+    return {identifier: ontology.notation(concept) for identifier, concept in rows}
+
+
+def _findings(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> dict[int, list[Finding]]:
+    columns = reasoner.columns
+    facts = Proofs(reasoner).evidence() if evidence else {}
+    rows = columns.rows(
+        """
+        SELECT f.n, f.venture, f.rule, f.basis, f.effect, f.c, f.value, f.bindings, v.n3, node.lex
+        FROM findings f JOIN terms v ON v.id = f.venture JOIN terms node ON node.id = f.node
+        """
+    )
+    names = _names_of(columns, (text for row in rows for text in [row[6], row[8], *row[7].values()]))
+    certainties = {
+        rank: ontology.notation(HF + name)
+        for name in ("stated", "perceived", "hedged", "derived", "estimated")
+        if (rank := ontology.ranks.get(HF + name)) is not None
+    }
+    found: dict[int, list[Finding]] = {}
+    for number, venture, rule_number, basis, effect, c, value, bindings, this, iri in rows:
+        rule = reasoner.rules[rule_number].rule
+        words = {"this": names[this], **{name: names[text] for name, text in bindings.items()}}
+        found.setdefault(venture, []).append(
+            Finding(
+                number=number,
+                rule=rule.id,
+                basis=basis,
+                effect=effect,
+                severity=rule.severity,
+                certainty=certainties.get(c, "stated"),
+                message=worded(rule.message, words),
+                evidence=tuple(facts.get(number, ())),
+                iri=iri,
+                value=names[value],
+            )
+        )
+    for listed in found.values():
+        listed.sort(key=_worst_first)
+    return found
+
+
+def _worst_first(finding: Finding) -> tuple[Any, ...]:
+    return (
+        -SEVERITIES.index(finding.severity),
+        EFFECT_ORDER[finding.effect],
+        BASES.index(finding.basis),
+        finding.rule,
+        finding.message,
+        finding.iri,
+    )
+
+
+def _names_of(columns: Columns, texts: Iterable[str]) -> dict[str, str]:
+    wanted = list(dict.fromkeys(texts))
+    columns.add_terms("SELECT unnest($wanted)", {"wanted": wanted})
+    ids = columns.ids_of(wanted)
+    labels = columns.labels(ids.values())
+    return {text: labels[identifier] for text, identifier in ids.items()}
+
+
+def worded(message: str, words: dict[str, str]) -> str:
+    """A rule's message with the names of things put in for {$this} and {?variable}."""
+    text = re.sub(r"\{[$?](\w+)\}", lambda found: words.get(found.group(1), "something"), message)
+    return text[:1].upper() + text[1:]

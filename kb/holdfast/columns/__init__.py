@@ -1,0 +1,6 @@
+"""A dataset as columns in DuckDB: terms as integers, a table for each predicate."""
+
+from holdfast.columns.asof import AsOf, project
+from holdfast.columns.store import Columns
+
+__all__ = ["AsOf", "Columns", "project"]

@@ -1,0 +1,375 @@
+"""Quads as integer columns.
+
+    terms(id, n3, cls, lex, lang, dt, num, moment)   every term once; odd ids are literals
+    quads(s, p, o, g, background)                    what was stated, and in which graph
+    "<predicate>"(s, o, c, t, r)                     one table for each predicate, each triple once
+
+`c` is the certainty of a triple as a rank (0 stated … 4 estimated), `t` its number in the order in
+which it became known, and `r` the number of the rule that inferred it (STATED, SUBCLASS or AS_OF
+when none did). Everything here is built from sources and may be thrown away.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from holdfast.sources import files_of, write_lines
+from holdfast.vocabulary import HF, RDF_TYPE, RDFS, XSD
+
+STATED = -1
+SUBCLASS = -2
+AS_OF = -3
+
+IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = range(12)
+"""`terms.cls`: what kind of term it is. INTEGER to DOUBLE are the numbers."""
+
+_INTEGERS = (
+    "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger",
+    "nonPositiveInteger", "negativeInteger", "unsignedInt", "unsignedLong", "unsignedShort",
+    "unsignedByte",
+)  # fmt: skip
+
+_MACROS = f"""
+CREATE MACRO term_dt(n3) AS CASE
+  WHEN n3[1] <> '"' THEN NULL
+  WHEN n3[-1] = '"' THEN '{XSD}string'
+  WHEN n3[-1] = '>' THEN regexp_extract(n3, '\\^\\^<([^<>"]*)>$', 1)
+  ELSE 'http://www.w3.org/1999/02/22-rdf-syntax-ns#langString' END;
+CREATE MACRO term_escaped(n3) AS CASE
+  WHEN n3[1] = '<' THEN n3[2:-2]
+  WHEN n3[1] = '"' THEN regexp_extract(n3, '^"(.*)"[^"]*$', 1, 's') ELSE NULL END;
+CREATE MACRO term_lex(n3) AS CASE WHEN contains(n3, '\\') THEN
+  replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
+    term_escaped(n3), '\\\\', chr(57344)), '\\"', '"'), '\\n', chr(10)), '\\r', chr(13)),
+    '\\t', chr(9)), '\\b', chr(8)), '\\f', chr(12)), '\\u007F', chr(127)), '\\u0000', ''),
+    chr(57344), '\\')
+  ELSE term_escaped(n3) END;
+CREATE MACRO term_string(n3) AS CASE WHEN n3[1] = '"' AND n3[-1] <> '>' THEN term_lex(n3) END;
+CREATE MACRO term_lang(n3) AS CASE WHEN n3[1] <> '"' THEN NULL
+  ELSE regexp_extract(n3, '"@([A-Za-z0-9-]+)$', 1) END;
+CREATE MACRO quoted(lex) AS '"' || replace(replace(replace(replace(lex, '\\', '\\\\'), '"', '\\"'),
+  chr(10), '\\n'), chr(13), '\\r') || '"';
+CREATE MACRO literal_n3(lex, dt) AS quoted(lex) || '^^<' || dt || '>';
+CREATE MACRO number_lex(num, cls) AS CASE
+  WHEN cls = 4 THEN CAST(CAST(num AS BIGINT) AS VARCHAR)
+  WHEN cls = 5 AND num = trunc(num) THEN CAST(CAST(num AS BIGINT) AS VARCHAR) || '.0'
+  WHEN num = 'Infinity'::DOUBLE THEN 'INF' WHEN num = '-Infinity'::DOUBLE THEN '-INF'
+  WHEN isnan(num) THEN 'NaN' ELSE CAST(num AS VARCHAR) END;
+CREATE MACRO number_n3(num, cls) AS CASE WHEN num IS NOT NULL THEN
+  literal_n3(number_lex(num, cls), CASE cls WHEN 4 THEN '{XSD}integer'
+    WHEN 5 THEN '{XSD}decimal' ELSE '{XSD}double' END) END;
+CREATE MACRO moment_of(lex, dt) AS CASE dt
+  WHEN '{XSD}dateTime' THEN coalesce(
+    CASE WHEN regexp_matches(lex, 'T.*(Z|[+-][0-9][0-9]:[0-9][0-9])$')
+      THEN TRY_CAST(lex AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END, TRY_CAST(lex AS TIMESTAMP))
+  WHEN '{XSD}date' THEN TRY_CAST(TRY_CAST(left(lex, 10) AS DATE) AS TIMESTAMP)
+  WHEN '{XSD}gYear' THEN TRY_CAST(TRY_CAST(left(lex, 4) || '-01-01' AS DATE) AS TIMESTAMP)
+  WHEN '{XSD}gYearMonth' THEN TRY_CAST(TRY_CAST(left(lex, 7) || '-01' AS DATE) AS TIMESTAMP) END;
+CREATE MACRO last_moment_of(lex, dt) AS CASE dt
+  WHEN '{XSD}dateTime' THEN moment_of(lex, dt)
+  WHEN '{XSD}date' THEN moment_of(lex, dt) + INTERVAL '86399 seconds'
+  WHEN '{XSD}gYear' THEN moment_of(lex, dt) + INTERVAL '1 year' - INTERVAL '1 second'
+  WHEN '{XSD}gYearMonth' THEN moment_of(lex, dt) + INTERVAL '1 month' - INTERVAL '1 second' END;
+CREATE MACRO number_of(lex, dt) AS CASE
+  WHEN dt = '{XSD}boolean' THEN CASE WHEN lex IN ('true', '1') THEN 1.0
+    WHEN lex IN ('false', '0') THEN 0.0 END
+  WHEN dt IN ({", ".join(f"'{XSD}{n}'" for n in _INTEGERS)})
+    THEN CASE WHEN regexp_matches(lex, '^[+-]?[0-9]+$') THEN TRY_CAST(lex AS DOUBLE) END
+  WHEN dt = '{XSD}decimal'
+    THEN CASE WHEN regexp_matches(lex, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)$')
+      THEN TRY_CAST(lex AS DOUBLE) END
+  WHEN dt IN ('{XSD}double', '{XSD}float')
+    THEN TRY_CAST(replace(lex, 'INF', 'Infinity') AS DOUBLE) END;
+CREATE MACRO class_of(n3, lex, dt) AS CASE
+  WHEN n3[1] = '<' THEN {IRI} WHEN n3[1] = '_' THEN {BLANK}
+  WHEN dt = '{XSD}string' THEN {STRING}
+  WHEN dt = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#langString' THEN {LANGSTRING}
+  WHEN dt = '{XSD}boolean' AND number_of(lex, dt) IS NOT NULL THEN {BOOLEAN}
+  WHEN dt = '{XSD}decimal' AND number_of(lex, dt) IS NOT NULL THEN {DECIMAL}
+  WHEN dt IN ('{XSD}double', '{XSD}float') AND number_of(lex, dt) IS NOT NULL THEN {DOUBLE}
+  WHEN number_of(lex, dt) IS NOT NULL THEN {INTEGER}
+  WHEN dt = '{XSD}dateTime' AND moment_of(lex, dt) IS NOT NULL THEN {DATETIME}
+  WHEN dt = '{XSD}date' AND moment_of(lex, dt) IS NOT NULL THEN {DATE}
+  WHEN dt = '{XSD}gYear' AND moment_of(lex, dt) IS NOT NULL THEN {YEAR}
+  ELSE {OTHER} END;
+"""
+
+
+class Columns:
+    """One dataset held as columns. Sources go in with `load`; `build` makes the tables."""
+
+    def __init__(self) -> None:
+        self.con = duckdb.connect()
+        self.predicates: dict[str, int] = {}
+        self.next_triple = 0
+        self.superclasses: list[tuple[str, str]] = []
+        self._constants: dict[str, int] = {}
+        self.con.execute(_MACROS)
+        self.con.execute(
+            "CREATE TABLE terms(id BIGINT, n3 VARCHAR, cls TINYINT, lex VARCHAR, lang VARCHAR,"
+            " dt VARCHAR, num DOUBLE, moment TIMESTAMP);"
+            "CREATE TABLE quads(s BIGINT, p BIGINT, o BIGINT, g BIGINT, background BOOLEAN)"
+        )
+
+    # -- loading ---------------------------------------------------------------------------------
+
+    def load(self, sources: Iterable[str], *, background: Iterable[Path] = ()) -> int:
+        """Read sources, and beside them background files (the ontology), into terms and quads.
+
+        Returns the number of distinct quads of the sources. Background triples take part in
+        reasoning but are no evidence. Raises SourceError; then nothing has been loaded.
+        """
+        files = [(file, False) for source in sources for file in files_of(source)]
+        files += [(file, True) for file in background]
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+            for number, (file, _) in enumerate(files):
+                write_lines(file, Path(folder) / f"{number}.nq")
+            return self._encode(folder, [behind for _, behind in files])
+
+    def _encode(self, folder: str, background: list[bool]) -> int:
+        con = self.con
+        con.execute("CREATE TEMP TABLE raw(s VARCHAR, p VARCHAR, o VARCHAR, g VARCHAR, b BOOLEAN)")
+        for number, behind in enumerate(background):
+            file = Path(folder) / f"{number}.nq"
+            if file.stat().st_size == 0:
+                continue
+            con.execute(
+                f"""
+                INSERT INTO raw
+                WITH lines AS (
+                  SELECT split_part(line, ' ', 1) AS s, split_part(line, ' ', 2) AS p,
+                    line[length(split_part(line, ' ', 1)) + length(split_part(line, ' ', 2)) + 3:-3]
+                      AS rest
+                  FROM read_csv('{file}', columns = {{'line': 'VARCHAR'}}, auto_detect = false,
+                    header = false, delim = '\x01', quote = '', escape = '', new_line = '\\n',
+                    max_line_size = 100000000, strict_mode = false)),
+                parts AS (
+                  SELECT s, p, rest, CASE WHEN rest[1] = '"'
+                    THEN regexp_extract(rest, '^(".*"(@[A-Za-z0-9-]+|\\^\\^<[^<>" ]*>)?)', 1)
+                    ELSE split_part(rest, ' ', 1) END AS o
+                  FROM lines)
+                SELECT s, p, o, nullif(rest[length(o) + 2:], ''), {behind} FROM parts
+                """
+            )
+        con.execute(
+            f"""
+            INSERT INTO terms
+            WITH known AS (
+              SELECT s AS n3 FROM raw UNION SELECT p FROM raw UNION SELECT o FROM raw
+              UNION SELECT g FROM raw WHERE g IS NOT NULL),
+            fresh AS (SELECT n3 FROM known ANTI JOIN terms USING (n3)),
+            numbered AS (SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
+            SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
+              lang, dt, number_of(lex, dt), moment_of(lex, dt)
+            FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
+                  FROM numbered)
+            """
+        )
+        con.execute(
+            """
+            INSERT INTO quads
+            SELECT DISTINCT s.id, p.id, o.id, g.id, b FROM raw
+              JOIN terms s ON s.n3 = raw.s JOIN terms p ON p.n3 = raw.p JOIN terms o ON o.n3 = raw.o
+              LEFT JOIN terms g ON g.n3 = raw.g;
+            DROP TABLE raw
+            """
+        )
+        return int(self.value("SELECT count(*) FROM quads WHERE NOT background"))
+
+    # -- terms -----------------------------------------------------------------------------------
+
+    def _next_term(self) -> int:
+        return int(self.value("SELECT coalesce(max(id) // 2, 0) FROM terms"))
+
+    def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
+        """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
+        fresh = (
+            f"SELECT count(*) FROM ({query}) AS wanted(n3) WHERE n3 IS NOT NULL"
+            " AND n3 NOT IN (SELECT n3 FROM terms)"
+        )
+        if not self.value(fresh, params):
+            return
+        self.con.execute(
+            f"""
+            INSERT INTO terms
+            WITH fresh AS (SELECT DISTINCT n3 FROM ({query}) AS wanted(n3)
+                           WHERE n3 IS NOT NULL AND n3 NOT IN (SELECT n3 FROM terms)),
+            numbered AS (SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
+            SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
+              lang, dt, number_of(lex, dt), moment_of(lex, dt)
+            FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
+                  FROM numbered)
+            """,
+            dict(params or {}),
+        )
+
+    def add_iris(self, query: str) -> None:
+        """Put into the dictionary the IRIs of the one-column `query` that it lacks."""
+        self.con.execute(
+            f"""
+            INSERT INTO terms
+            SELECT ({self._next_term()} + row_number() OVER (ORDER BY iri)) * 2, '<' || iri || '>', {IRI},
+              iri, NULL, NULL, NULL, NULL
+            FROM (SELECT DISTINCT iri FROM ({query}) AS wanted(iri)
+                  WHERE '<' || iri || '>' NOT IN (SELECT n3 FROM terms))
+            """
+        )
+
+    def ids_of(self, n3s: Iterable[str]) -> dict[str, int]:
+        """The ids of those of these N-Triples terms that the dictionary holds."""
+        wanted = list(dict.fromkeys(n3s))
+        rows = self.con.execute(
+            "SELECT n3, id FROM terms WHERE n3 IN (SELECT unnest($wanted))", {"wanted": wanted}
+        ).fetchall()
+        return dict(rows)
+
+    def id_of(self, n3: str) -> int:
+        """The id of a term, put into the dictionary if it is new."""
+        if n3 not in self._constants:
+            known = self.ids_of([n3])
+            if n3 not in known:
+                self.add_terms("SELECT $n3", {"n3": n3})
+                known = self.ids_of([n3])
+            self._constants[n3] = known[n3]
+        return self._constants[n3]
+
+    # -- tables ----------------------------------------------------------------------------------
+
+    def build(self, visible: str = "SELECT s, p, o, c, r FROM stated") -> None:
+        """Make one table for each predicate from the rows (s, p, o, c, r) of `visible`.
+
+        `stated` is every quad with the certainty of its fact or record. Types are closed over the
+        sub-classes that the background declares.
+        """
+        con = self.con
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE triples AS
+            SELECT s, p, o, min(c) AS c, row_number() OVER (ORDER BY p, s, o) AS t, max(r) AS r
+            FROM ({visible}) GROUP BY s, p, o
+            """
+        )
+        self.next_triple = int(self.value("SELECT coalesce(max(t), 0) + 1 FROM triples"))
+        for predicate, identifier in con.execute(
+            "SELECT DISTINCT terms.lex, p FROM triples JOIN terms ON terms.id = p ORDER BY 1"
+        ).fetchall():
+            self.predicates[predicate] = identifier
+            con.execute(
+                f"CREATE TABLE {quoted(predicate)} AS"
+                f" SELECT s, o, c::TINYINT AS c, t, r::INTEGER AS r FROM triples WHERE p = {identifier}"
+            )
+        con.execute("DROP TABLE triples")
+        self.table(RDF_TYPE)
+        self.superclasses = self._read_superclasses()
+        self._close_types(0)
+
+    def table(self, predicate: str) -> str:
+        """The quoted name of a predicate's table, made empty if nothing uses the predicate yet."""
+        if predicate not in self.predicates:
+            self.predicates[predicate] = self.id_of(f"<{predicate}>")
+            self.con.execute(
+                f"CREATE TABLE {quoted(predicate)}(s BIGINT, o BIGINT, c TINYINT, t BIGINT, r INTEGER)"
+            )
+        return quoted(predicate)
+
+    def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
+        """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
+        table = self.table(predicate)
+        start = self.next_triple
+        done = self.con.execute(
+            f"""
+            INSERT INTO {table}
+            SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, {rule}
+            FROM (SELECT s, o, min(c) AS c FROM ({rows}) WHERE s IS NOT NULL AND o IS NOT NULL
+                  AND s % 2 = 0 GROUP BY s, o) ANTI JOIN {table} AS known USING (s, o)
+            """,
+            dict(params),
+        ).fetchone()
+        found = int(done[0]) if done else 0
+        self.next_triple += found
+        if found and predicate == RDF_TYPE:
+            self._close_types(start)
+        return found
+
+    def _read_superclasses(self) -> list[tuple[str, str]]:
+        """Each class of the background with each class above it, near or far."""
+        self.table(RDFS + "subClassOf")
+        return self.con.execute(
+            f"""
+            WITH RECURSIVE above(low, high) AS (
+              SELECT s, o FROM {quoted(RDFS + "subClassOf")}
+              UNION SELECT low, o FROM above JOIN {quoted(RDFS + "subClassOf")} ON s = high)
+            SELECT a.lex, b.lex FROM above JOIN terms a ON a.id = low JOIN terms b ON b.id = high
+            WHERE low <> high AND a.cls = {IRI} AND b.cls = {IRI} ORDER BY 1, 2
+            """
+        ).fetchall()
+
+    def _close_types(self, start: int) -> None:
+        sub = quoted(RDFS + "subClassOf")
+        table = quoted(RDF_TYPE)
+        first = self.next_triple
+        self.con.execute(
+            f"""
+            INSERT INTO {table}
+            WITH RECURSIVE above(low, high) AS (
+              SELECT s, o FROM {sub} UNION SELECT low, o FROM above JOIN {sub} ON s = high)
+            SELECT s, o, c, {first} + row_number() OVER (ORDER BY s, o) - 1, {SUBCLASS}
+            FROM (SELECT typed.s, above.high AS o, min(typed.c) AS c FROM {table} AS typed
+                  JOIN above ON above.low = typed.o WHERE typed.t >= {start}
+                  AND above.high % 2 = 0 GROUP BY ALL)
+            ANTI JOIN {table} AS known USING (s, o)
+            """
+        )
+        self.next_triple += int(self.value(f"SELECT count(*) FROM {table} WHERE t >= {first}"))
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def rows(self, query: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        return self.con.execute(query, dict(params or {})).fetchall()
+
+    def value(self, query: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The only value of a query."""
+        row = self.con.execute(query, dict(params or {})).fetchone()
+        return row[0] if row else None
+
+    def labels(self, ids: Iterable[int]) -> dict[int, str]:
+        """What to call each of these terms in a sentence: its label, a short IRI, or its value."""
+        wanted = list(dict.fromkeys(ids))
+        label, pref = self.table(RDFS + "label"), self.table("http://www.w3.org/2004/02/skos/core#prefLabel")
+        rows = self.rows(
+            f"""
+            WITH wanted AS (SELECT unnest($wanted) AS id),
+            named AS (
+              SELECT s AS id, first(lex ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, lex)
+                AS name
+              FROM (SELECT s, o FROM {label} UNION ALL SELECT s, o FROM {pref}) JOIN terms ON terms.id = o
+              WHERE s IN (SELECT id FROM wanted) GROUP BY s)
+            SELECT wanted.id, named.name, terms.lex, terms.n3, terms.cls
+            FROM wanted JOIN terms USING (id) LEFT JOIN named USING (id)
+            """,
+            {"wanted": wanted},
+        )
+        return {i: name or readable(lex if cls != BLANK else n3, cls) for i, name, lex, n3, cls in rows}
+
+
+def readable(lex: str, cls: int) -> str:
+    """A term without a label in words: the last part of an IRI, the value of a literal."""
+    if cls == BLANK:
+        return "an unnamed record"
+    if cls != IRI:
+        return lex
+    if lex.startswith(HF):
+        return lex.removeprefix(HF).replace("-", " ")
+    tail = lex.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
+    return tail.replace("-", " ") or lex
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,178 @@
+"""What a rule reads and writes, so that rules can be put in order.
+
+A key is what one rule may give another: a predicate's IRI; `a <class>` for members of a class
+(`a *` where the class is a variable); `finding <basis> <effect>` for findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from rdflib import URIRef, Variable
+from rdflib.paths import Path
+from rdflib.plugins.sparql.algebra import translateGroupGraphPattern
+from rdflib.plugins.sparql.parserutils import CompValue
+
+from holdfast.compile.plan import Refusal
+from holdfast.queries import iris_in
+from holdfast.vocabulary import HF, RDF_TYPE
+
+ANY_TYPE = "a *"
+ANYTHING = "*"
+_TYPE = URIRef(RDF_TYPE)
+_FINDING = URIRef(HF + "Finding")
+_FINDING_PREDICATES = frozenset(URIRef(HF + name) for name in ("venture", "rule", "basis", "effect", "certainty"))
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The keys that a query reads; `below` are those that must be complete before it runs."""
+
+    keys: frozenset[str]
+    below: frozenset[str]
+
+
+def reads_of(algebra: CompValue, notations: Mapping[str, str], bases: Iterable[str], effects: Iterable[str]) -> Reads:
+    """What a query reads.
+
+    `notations` names concepts; `bases` and `effects` are all that a finding may have, for the
+    patterns that leave them open. Negation, OPTIONAL and aggregates read from below only.
+    """
+    collector = _Collector(notations, tuple(bases), tuple(effects))
+    collector.walk(algebra, {}, below=False)
+    return Reads(frozenset(collector.keys), frozenset(collector.below))
+
+
+def template_keys(algebra: CompValue, superclasses: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """The keys that a CONSTRUCT query writes. Raises Refusal for a variable as predicate.
+
+    A type brings its superclasses with it, save those that the pattern already asks of the same
+    node: they are not new.
+    """
+    keys: set[str] = set()
+    asked = _types_asked(algebra.p)
+    for subject, predicate, value in algebra.template:
+        if not isinstance(predicate, URIRef):
+            raise Refusal("a variable as predicate in CONSTRUCT", "Write one rule for each predicate.")
+        if predicate != _TYPE:
+            keys.add(str(predicate))
+        elif isinstance(value, URIRef):
+            known = {cls for node, cls in asked if node == subject}
+            known |= {above for cls in known for above in superclasses.get(cls, ())}
+            keys |= {f"a {cls}" for cls in (str(value), *superclasses.get(str(value), ())) if cls not in known}
+        else:
+            keys.add(ANY_TYPE)
+    return frozenset(keys)
+
+
+def _types_asked(node: Any) -> set[tuple[Any, str]]:
+    """The classes that every solution of a pattern has for its variables."""
+    if not isinstance(node, CompValue) or node.name in ("Union", "Graph"):
+        return set()
+    if node.name == "BGP":
+        return {(s, str(o)) for s, p, o in node.triples if p == _TYPE and isinstance(o, URIRef)}
+    if node.name in ("LeftJoin", "Minus"):
+        return _types_asked(node.p1)
+    if node.name == "Project":
+        return {(s, cls) for s, cls in _types_asked(node.p) if s in node.PV}
+    return {pair for part in (node.get("p"), node.get("p1"), node.get("p2")) for pair in _types_asked(part)}
+
+
+def meets(read: str, written: str) -> bool:
+    """Whether a key that is written may be what another key reads."""
+    if read == ANYTHING or read == written:
+        return True
+    return {read, written} & {ANY_TYPE} != set() and read.startswith("a ") and written.startswith("a ")
+
+
+Limits = Mapping[str, frozenset[str]]
+
+
+class _Collector:
+    def __init__(self, notations: Mapping[str, str], bases: tuple[str, ...], effects: tuple[str, ...]) -> None:
+        self.notations = notations
+        self.bases = bases
+        self.effects = effects
+        self.keys: set[str] = set()
+        self.below: set[str] = set()
+
+    def add(self, key: str, below: bool) -> None:
+        (self.below if below else self.keys).add(key)
+
+    def walk(self, node: Any, limits: Limits, *, below: bool) -> None:
+        if isinstance(node, (list, tuple)):
+            for part in node:
+                self.walk(part, limits, below=below)
+            return
+        if not isinstance(node, CompValue):
+            return
+        if node.name == "BGP":
+            self._bgp(node.triples, limits, below)
+        elif node.name == "Filter":
+            limits = {**limits, **dict(self._limits(node.expr))}
+            self.walk(node.p, limits, below=below)
+            self.walk(node.expr, limits, below=below)
+        elif node.name in ("Builtin_NOTEXISTS", "Builtin_EXISTS"):
+            group = node.graph
+            if group.name in ("GroupGraphPatternSub", "SubSelect"):
+                group = translateGroupGraphPattern(group)
+            self.walk(group, limits, below=True)
+        elif node.name in ("LeftJoin", "Minus"):
+            self.walk(node.p1, limits, below=below)
+            self.walk(node.p2, limits, below=True)
+            self.walk(node.get("expr"), limits, below=True)
+        elif node.name == "AggregateJoin":
+            self.walk(node.p, limits, below=True)
+        else:
+            for key, value in node.items():
+                if key not in ("_vars", "PV", "template"):
+                    self.walk(value, limits, below=below)
+
+    def _limits(self, expression: Any) -> Iterator[tuple[str, frozenset[str]]]:
+        """The variables that a FILTER limits to some IRIs."""
+        if not isinstance(expression, CompValue):
+            return
+        if expression.name == "ConditionalAndExpression":
+            for part in [expression.expr, *expression.other]:
+                yield from self._limits(part)
+        elif expression.name == "RelationalExpression" and isinstance(expression.expr, Variable):
+            values = expression.other if isinstance(expression.other, list) else [expression.other]
+            if expression.op in ("=", "IN") and all(isinstance(value, URIRef) for value in values):
+                yield str(expression.expr), frozenset(str(value) for value in values)
+
+    def _bgp(self, triples: Iterable[tuple[Any, Any, Any]], limits: Limits, below: bool) -> None:
+        listed = list(triples)
+        findings = {subject for subject, predicate, value in listed if predicate == _TYPE and value == _FINDING}
+        for finding in findings:
+            star = [(predicate, value) for subject, predicate, value in listed if subject == finding]
+            bases = self._choices(star, "basis", limits, self.bases)
+            effects = self._choices(star, "effect", limits, self.effects)
+            for basis, effect in product(bases, effects):
+                self.add(f"finding {basis} {effect}", below)
+        for subject, predicate, value in listed:
+            if subject in findings and (predicate in _FINDING_PREDICATES or predicate == _TYPE):
+                continue
+            if isinstance(predicate, Variable):
+                self.add(ANYTHING, below)
+            elif isinstance(predicate, Path):
+                for iri in iris_in(predicate):
+                    self.add(ANY_TYPE if iri == RDF_TYPE else iri, below)
+            elif predicate != _TYPE:
+                self.add(str(predicate), below)
+            elif isinstance(value, URIRef):
+                self.add(f"a {value}", below)
+            else:
+                self.add(ANY_TYPE, below)
+
+    def _choices(self, star: list[tuple[Any, Any]], name: str, limits: Limits, every: tuple[str, ...]) -> Iterable[str]:
+        for predicate, value in star:
+            if predicate == URIRef(HF + name):
+                if isinstance(value, URIRef):
+                    return [self.notations.get(str(value), str(value))]
+                chosen = limits.get(str(value))
+                if chosen is not None:
+                    return [self.notations.get(iri, iri) for iri in sorted(chosen)]
+        return every

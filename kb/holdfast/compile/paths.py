@@ -1,0 +1,173 @@
+"""SPARQL 1.1 property paths (§9) as SQL over the predicate tables."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from rdflib import URIRef
+from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
+from sqlglot import exp
+
+from holdfast.compile import sql
+from holdfast.compile.plan import Refusal
+from holdfast.compile.sql import SQL
+
+
+class Tables(Protocol):
+    """What a path needs of the compilation that it is part of."""
+
+    lineage: bool
+
+    def alias(self) -> str:
+        """A fresh name for a table."""
+
+    def predicate_table(self, iri: str, alias: str) -> exp.Table:
+        """The table of one predicate."""
+
+    def every_table(self, alias: str) -> exp.Table:
+        """All triples, with the predicate in `p`."""
+
+    def constant_key(self, n3: str) -> SQL:
+        """The integer of a term."""
+
+
+def compile_path(path: Any, tables: Tables) -> exp.Select:
+    """Pairs (s, o) that a path joins, with `c` and, for lineage, `l`.
+
+    A closure (`+`, `*`) gives each pair once for each certainty. Raises Refusal.
+    """
+    if isinstance(path, URIRef):
+        alias = tables.alias()
+        return _edge(tables.predicate_table(str(path), alias), alias, tables)
+    if isinstance(path, InvPath):
+        alias = tables.alias()
+        inner = compile_path(path.arg, tables)
+        return _select(
+            alias, sql.column(alias, "o"), sql.column(alias, "s"), tables,
+            sql.column(alias, "c"), sql.column(alias, "l"),
+        ).from_(sql.derived(inner, alias))  # fmt: skip
+    if isinstance(path, SequencePath):
+        result = compile_path(path.args[0], tables)
+        for step in path.args[1:]:
+            result = _step(result, compile_path(step, tables), tables)
+        return result
+    if isinstance(path, AlternativePath):
+        alias = tables.alias()
+        branches: exp.Query = compile_path(path.args[0], tables)
+        for branch in path.args[1:]:
+            branches = exp.union(branches, compile_path(branch, tables), distinct=False)
+        return _all(alias, tables).from_(sql.derived(branches, alias))
+    if isinstance(path, MulPath):
+        return _repeated(path, tables)
+    if isinstance(path, NegatedPath):
+        return _negated(path, tables)
+    raise Refusal(f"the path {path}")
+
+
+def _edge(table: exp.Table, alias: str, tables: Tables) -> exp.Select:
+    lineage = exp.Array(expressions=[sql.column(alias, "t")])
+    return _select(
+        alias, sql.column(alias, "s"), sql.column(alias, "o"), tables, sql.column(alias, "c"), lineage
+    ).from_(table)
+
+
+def _all(alias: str, tables: Tables) -> exp.Select:
+    return _select(
+        alias, sql.column(alias, "s"), sql.column(alias, "o"), tables,
+        sql.column(alias, "c"), sql.column(alias, "l"),
+    )  # fmt: skip
+
+
+def _select(alias: str, s: SQL, o: SQL, tables: Tables, c: SQL, lineage: SQL) -> exp.Select:
+    columns = [sql.named(s, "s"), sql.named(o, "o"), sql.named(c, "c")]
+    if tables.lineage:
+        columns.append(sql.named(lineage, "l"))
+    return exp.select(*columns)
+
+
+def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
+    a, b = tables.alias(), tables.alias()
+    return (
+        _select(
+            a, sql.column(a, "s"), sql.column(b, "o"), tables,
+            sql.call("greatest", sql.column(a, "c"), sql.column(b, "c")),
+            sql.call("list_concat", sql.column(a, "l"), sql.column(b, "l")),
+        )
+        .from_(sql.derived(first, a))
+        .join(sql.derived(then, b), on=sql.equal(sql.column(a, "o"), sql.column(b, "s")))
+    )  # fmt: skip
+
+
+def _repeated(path: MulPath, tables: Tables) -> exp.Select:
+    edges = compile_path(path.path, tables)
+    if path.mod == "?":
+        result: exp.Query = edges
+    else:
+        result = _closure(edges, tables)
+    if path.zero:
+        result = exp.union(result, _itself(tables), distinct=False)
+    alias = tables.alias()
+    pairs = _all(alias, tables).from_(sql.derived(result, alias))
+    if tables.lineage:
+        return pairs
+    # the pairs of a closure are a set (§9.3): keep the most certain way
+    return (
+        exp.select(
+            sql.named(sql.column(alias, "s"), "s"), sql.named(sql.column(alias, "o"), "o"),
+            sql.named(sql.call("min", sql.column(alias, "c")), "c"),
+        )
+        .from_(sql.derived(result, alias))
+        .group_by(sql.column(alias, "s"), sql.column(alias, "o"))
+    )  # fmt: skip
+
+
+def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
+    reach, step = tables.alias(), tables.alias()
+    start = tables.alias()
+    base = _all(start, tables).from_(sql.derived(edges, start))
+    grown = (
+        _select(
+            reach, sql.column(reach, "s"), sql.column(step, "o"), tables,
+            sql.call("greatest", sql.column(reach, "c"), sql.column(step, "c")),
+            sql.call("list_concat", sql.column(reach, "l"), sql.column(step, "l")),
+        )
+        .from_(sql.table(reach, reach))
+        .join(
+            sql.derived(edges.copy(), step),
+            on=sql.equal(sql.column(reach, "o"), sql.column(step, "s")),
+        )
+    )  # fmt: skip
+    if tables.lineage:  # a way that comes back to where it was proves nothing more
+        again = sql.call("list_has_any", sql.column(reach, "l"), sql.column(step, "l"))
+        grown = grown.where(exp.Not(this=again))
+    recursive = exp.union(base, grown, distinct=True)
+    outer = tables.alias()
+    query = _all(outer, tables).from_(sql.table(reach, outer))
+    return query.with_(exp.to_identifier(reach, quoted=True), as_=recursive, recursive=True)
+
+
+def _itself(tables: Tables) -> exp.Select:
+    """Every node of the data paired with itself (the zero-length path)."""
+    one, other, node = tables.alias(), tables.alias(), tables.alias()
+    subjects = exp.select(sql.named(sql.column(one, "s"), "n")).from_(tables.every_table(one))
+    objects = exp.select(sql.named(sql.column(other, "o"), "n")).from_(tables.every_table(other))
+    nodes = exp.union(subjects, objects, distinct=True)
+    columns = [
+        sql.named(sql.column(node, "n"), "s"),
+        sql.named(sql.column(node, "n"), "o"),
+        sql.named(exp.cast(sql.number(0), "TINYINT"), "c"),
+    ]
+    if tables.lineage:
+        columns.append(sql.named(exp.cast(exp.Array(expressions=[]), "BIGINT[]"), "l"))
+    return exp.select(*columns).from_(sql.derived(nodes, node))
+
+
+def _negated(path: NegatedPath, tables: Tables) -> exp.Select:
+    args = path.args if isinstance(path.args, (list, tuple)) else [path.args]
+    if any(isinstance(arg, InvPath) for arg in args):
+        raise Refusal("an inverse within a negated property set")
+    alias = tables.alias()
+    keys = [tables.constant_key(f"<{arg}>") for arg in args]
+    return _edge(tables.every_table(alias), alias, tables).where(
+        exp.Not(this=exp.In(this=sql.column(alias, "p"), expressions=keys))
+    )

@@ -1,0 +1,33 @@
+"""What can go wrong for a user, said so that they can mend it."""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """Input that cannot be used: what is wrong, where, and what to do next.
+
+    `where` is a place that the reader can open: a file, `file: line 9`, a rule or a term.
+    """
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.mend = mend
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        mend = f" {self.mend}" if self.mend else ""
+        return f"{place}{self.what}{mend}"
+
+
+class SourceError(HoldfastError):
+    """A source of facts that cannot be read."""
+
+
+class RuleError(HoldfastError):
+    """A rule or ontology file that cannot be read, compiled or put in order."""
+
+
+class UnknownNameError(HoldfastError):
+    """A venture, rule, basis or phase that is not there."""

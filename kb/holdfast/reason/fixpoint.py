@@ -1,0 +1,263 @@
+"""Running the rules.
+
+    findings(n, node, rule, venture, basis, effect, c, value, bindings)
+
+one row for each finding: its number, its IRI, the rule's place in `Reasoner.rules`, the venture,
+notations of basis and effect, certainty as a rank, the value at fault (N-Triples text) and all the
+values that its message may name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+from rdflib import Variable
+
+from holdfast.columns import Columns
+from holdfast.columns.store import quoted
+from holdfast.compile import Plan, Refusal, Template, compile_rule
+from holdfast.compile.values import n3_of
+from holdfast.errors import RuleError
+from holdfast.ontology import Ontology
+from holdfast.reason.strata import Stratum, strata_of
+from holdfast.rules import Rule
+from holdfast.vocabulary import HF, IDS, RDF_TYPE
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class CompiledRule:
+    """A rule with its plan; `deltas` are its semi-naive variants, one for each recursive pattern."""
+
+    rule: Rule
+    plan: Plan
+    templates: tuple[Template, ...]
+    deltas: tuple[Plan, ...]
+
+
+def compile_all(
+    rules: Iterable[Rule], ontology: Ontology, superclasses: Sequence[tuple[str, str]]
+) -> list[list[CompiledRule]]:
+    """The rules compiled, stratum by stratum. Raises RuleError; then none is to be run."""
+    above: dict[str, list[str]] = {}
+    for low, high in superclasses:
+        above.setdefault(low, []).append(high)
+    return [
+        [compiled(rule, stratum.feeds) for rule in stratum.rules]
+        for stratum in strata_of(rules, ontology, above)
+    ]
+
+
+def compiled(rule: Rule, feeds: frozenset[str] = frozenset()) -> CompiledRule:
+    """A rule's plan. Raises RuleError naming the construct that is not compiled."""
+
+    def plan(delta: int | None) -> tuple[Plan, tuple[Template, ...]]:
+        try:
+            return compile_rule(
+                rule.algebra, rule.target, assessed_only=rule.kind == "judgement", delta=delta, feeds=feeds
+            )
+        except Refusal as refusal:
+            raise refused(rule, refusal) from None
+
+    whole, templates = plan(None)
+    return CompiledRule(rule, whole, templates, tuple(plan(k)[0] for k in range(whole.recursive)))
+
+
+def refused(rule: Rule, refusal: Refusal) -> RuleError:
+    """The error for a construct that is not compiled, with the rule and line where it stands."""
+    word = refusal.construct.split()[-1].strip("?$<>")
+    line = next(
+        (n for n, text in enumerate(rule.query.splitlines(), start=1) if word.lower() in text.lower()), 1
+    )
+    return RuleError(
+        f"{refusal.construct} is not compiled, so rule {rule.id} was not run, nor any other.",
+        where=rule.place(line),
+        mend=refusal.mend,
+    )
+
+
+class Reasoner:
+    """The rules run over one projected dataset; afterwards `columns` holds what follows from it."""
+
+    def __init__(
+        self, columns: Columns, strata: Sequence[Sequence[CompiledRule]], ontology: Ontology, hidden: Iterable[int]
+    ) -> None:
+        self.columns = columns
+        self.strata = strata
+        self.ontology = ontology
+        self.rules: list[CompiledRule] = [rule for stratum in strata for rule in stratum]
+        self._number = {compiled.rule.id: place for place, compiled in enumerate(self.rules)}
+        con = columns.con
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
+            "CREATE OR REPLACE TABLE findings(n BIGINT, node BIGINT, rule INTEGER, venture BIGINT,"
+            " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR, bindings MAP(VARCHAR, VARCHAR))"
+        )
+        nodes = sorted(hidden)
+        if nodes:
+            con.execute("INSERT INTO unassessed SELECT unnest($nodes)", {"nodes": nodes})
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Run every stratum to its fixpoint."""
+        done = 0
+        for stratum in self.strata:
+            self._run_stratum(stratum)
+            done += len(stratum)
+            if progress:
+                progress("Reasoning", done, len(self.rules))
+
+    def _run_stratum(self, stratum: Sequence[CompiledRule]) -> None:
+        recursive = any(compiled.deltas for compiled in stratum)
+        start = self.columns.next_triple
+        for compiled in stratum:
+            self._run_rule(compiled, compiled.plan, {})
+        while recursive and self.columns.next_triple > start:
+            delta, start = start, self.columns.next_triple
+            for compiled in stratum:
+                for plan in compiled.deltas:
+                    self._run_rule(compiled, plan, {"delta": delta})
+
+    def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
+        if not self.materialise(plan, "answers", params, compiled.rule):
+            return
+        if compiled.rule.kind == "judgement":
+            self._judge(compiled, plan)
+        else:
+            self._infer(compiled, plan)
+
+    def materialise(self, plan: Plan, name: str, params: Mapping[str, int], rule: Rule | None = None) -> int:
+        """Put a plan's solutions into the temporary table `name`; returns how many there are."""
+        columns = self.columns
+        for predicate in sorted(plan.tables):
+            columns.table(predicate)
+        if plan.any_predicate:
+            self._make_table_of_all()
+        bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
+        used = {key: value for key, value in {**bound, **params}.items() if f"${key}" in plan.sql}
+        try:
+            done = columns.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {plan.sql}", used).fetchone()
+            return int(done[0]) if done else 0
+        except duckdb.Error as error:
+            what = f"the plan of rule {rule.id} failed" if rule else "the plan of the query failed"
+            raise RuleError(
+                f"{what}: {str(error).splitlines()[0]}", where=rule.place() if rule else "",
+                mend="This is a fault in Holdfast's compiler; please report the rule.",
+            ) from error  # fmt: skip
+
+    def _make_table_of_all(self) -> None:
+        branches = " UNION ALL ".join(
+            f"SELECT s, {number}::BIGINT AS p, o, c, t FROM {quoted(predicate)}"
+            for predicate, number in sorted(self.columns.predicates.items())
+        )
+        self.columns.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {branches}')
+
+    def _infer(self, compiled: CompiledRule, plan: Plan) -> None:
+        for name, kind in plan.columns:
+            if kind == "n3":
+                self.columns.add_terms(f'SELECT "v_{name}" FROM answers')
+        for template in compiled.templates:
+            rows, params = self.template_rows(template, plan, "answers")
+            self.columns.add(template.predicate, rows, self._number[compiled.rule.id], params)
+
+    def template_rows(self, template: Template, plan: Plan, table: str, extra: str = "") -> tuple[str, dict[str, int]]:
+        """A query for the triples (s, o, c) that a template makes of the solutions in `table`."""
+        kinds = dict(plan.columns)
+        joins: list[str] = []
+        params: dict[str, int] = {}
+
+        def side(term: object, letter: str) -> str:
+            if isinstance(term, Variable):
+                name = str(term)
+                if kinds[name] == "id":
+                    return f'a."v_{name}"'
+                joins.append(f' LEFT JOIN terms n_{letter} ON n_{letter}.n3 = a."v_{name}"')
+                return f"n_{letter}.id"
+            params[letter] = self.columns.id_of(n3_of(term))  # type: ignore[arg-type]
+            return f"${letter}::BIGINT"
+
+        subject, value = side(template.subject, "s"), side(template.value, "o")
+        more = f", {extra}" if extra else ""
+        return f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}", params
+
+    def _judge(self, compiled: CompiledRule, plan: Plan) -> None:
+        rule = compiled.rule
+        con = self.columns.con
+        floor = {self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()}.get(rule.certainty, 0)
+        joins, pairs = [], []
+        for place, (name, kind) in enumerate(plan.columns):
+            if name == "this":
+                continue
+            if kind == "id":
+                joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
+            text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
+            pairs.append(f"struct_pack(k := '{name}', v := {text})")
+        listed = f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)" if pairs else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+        chooses = any(name == "basis" for name, _ in plan.columns) and len(rule.bases) > 1
+        first = int(self.columns.value("SELECT count(*) FROM findings"))
+        number = self._number[rule.id]
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE judged AS
+            SELECT venture, c, bindings, bindings['value'] AS value FROM (
+              SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c, map_from_entries({listed}) AS bindings
+              FROM answers a{"".join(joins)} GROUP BY ALL)
+            """
+        )
+        for basis in rule.bases:
+            iri = self.ontology.concept(basis, self.ontology.notations) or HF + basis
+            where = f"WHERE bindings['basis'] = '<{iri}>'" if chooses else ""
+            con.execute(
+                f"""
+                INSERT INTO findings
+                SELECT {first} + row_number() OVER (ORDER BY terms.n3, value, bindings::VARCHAR), NULL,
+                  {number}, venture, '{basis}', '{rule.effect}', c,
+                  coalesce(value, terms.n3), bindings
+                FROM judged JOIN terms ON terms.id = venture {where}
+                """
+            )
+            first = int(self.columns.value("SELECT count(*) FROM findings"))
+        self._state(rule, number)
+
+    def _state(self, rule: Rule, number: int) -> None:
+        """Make the rule's findings facts that later strata can read."""
+        columns, con = self.columns, self.columns.con
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE named AS
+            SELECT f.n, md5(concat_ws('|', '{rule.id}', f.basis, v.n3, f.bindings::VARCHAR)) AS hash
+            FROM findings f JOIN terms v ON v.id = f.venture WHERE f.rule = {number}
+            """
+        )
+        columns.add_iris(f"SELECT '{IDS}finding/' || hash FROM named")
+        con.execute(
+            f"UPDATE findings SET node = made.id FROM (SELECT named.n, terms.id FROM named"
+            f" JOIN terms ON terms.n3 = '<{IDS}finding/' || hash || '>') AS made WHERE made.n = findings.n"
+        )
+        concepts = self.ontology.notations
+        effect = self.ontology.concept(rule.effect, concepts) or HF + rule.effect
+        mine = f"FROM findings WHERE rule = {number}"
+        for predicate, value in (
+            (RDF_TYPE, f"{columns.id_of(f'<{HF}Finding>')}"),
+            (HF + "rule", f"{columns.id_of(f'<{rule.iri}>')}"),
+            (HF + "effect", f"{columns.id_of(f'<{effect}>')}"),
+            (HF + "venture", "venture"),
+            (HF + "basis", self._chosen("basis", {b: self.ontology.concept(b, concepts) for b in rule.bases})),
+            (HF + "certainty", self._chosen("c", {str(rank): name for rank, name in self._certainties()})),
+        ):
+            columns.add(predicate, f"SELECT node AS s, ({value})::BIGINT AS o, c {mine}", number, {})
+
+    def _chosen(self, column: str, concepts: Mapping[str, str | None]) -> str:
+        whens = " ".join(
+            f"WHEN '{value}' THEN {self.columns.id_of(f'<{iri or HF + value}>')}" for value, iri in concepts.items()
+        )
+        return f"CASE {column}::VARCHAR {whens} END"
+
+    def _certainties(self) -> list[tuple[int, str]]:
+        names = ("stated", "perceived", "hedged", "derived", "estimated")
+        return [(self.ontology.ranks[HF + name], HF + name) for name in names if HF + name in self.ontology.ranks]
+
+
+__all__ = ["CompiledRule", "Reasoner", "Stratum", "compile_all", "compiled"]

@@ -1,0 +1,202 @@
+"""Proofs on demand: which triples each finding and each inferred triple rests on.
+
+    derivations(t, d, l)          for an inferred triple `t`, its ways (`d`), each the triples `l`
+    finding_derivations(n, d, l)  the same for a finding
+    known(t, s, p, o, c, r)       every triple by its number
+
+Made by running the rules once more with lineage. A premise always has a smaller number than what
+it proves, so that proofs end.
+"""
+
+from __future__ import annotations
+
+from holdfast.columns.store import AS_OF, STATED, SUBCLASS, quoted
+from holdfast.compile import Plan, Template, compile_rule
+from holdfast.reason.fixpoint import Reasoner
+from holdfast.vocabulary import HF, RDF_TYPE, RDFS
+
+WAYS = 8
+"""How many ways of reaching one conclusion are kept; the shortest come first."""
+
+
+class Proofs:
+    """The premises behind some findings of a reasoner that has run."""
+
+    def __init__(self, reasoner: Reasoner, findings: list[int] | None = None) -> None:
+        """Trace the findings with these numbers, or all of them."""
+        self.reasoner = reasoner
+        self.columns = reasoner.columns
+        self._plans: dict[int, tuple[Plan, tuple[Template, ...]]] = {}
+        con = self.columns.con
+        branches = " UNION ALL ".join(
+            f"SELECT t, s, {number}::BIGINT AS p, o, c, r FROM {quoted(predicate)}"
+            for predicate, number in sorted(self.columns.predicates.items())
+        )
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE known AS {branches};"
+            "CREATE OR REPLACE TEMP TABLE derivations(t BIGINT, d BIGINT, l BIGINT[]);"
+            "CREATE OR REPLACE TEMP TABLE finding_derivations(n BIGINT, d BIGINT, l BIGINT[]);"
+            "CREATE OR REPLACE TEMP TABLE traced(t BIGINT);"
+            "CREATE OR REPLACE TEMP TABLE traced_findings(n BIGINT)"
+        )
+        if findings is None:
+            con.execute("CREATE OR REPLACE TEMP TABLE wanted AS SELECT n FROM findings")
+        else:
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE wanted AS SELECT unnest($n::BIGINT[]) AS n", {"n": findings}
+            )
+        while self.columns.value("SELECT count(*) FROM wanted"):
+            self._trace_findings()
+            self._trace_triples()
+            con.execute(
+                """
+                CREATE OR REPLACE TEMP TABLE wanted AS
+                SELECT DISTINCT f.n FROM (SELECT unnest(l) AS t FROM derivations
+                  UNION SELECT unnest(l) FROM finding_derivations) AS used
+                JOIN known USING (t) JOIN findings f ON f.node = known.s AND known.r = f.rule
+                WHERE f.n NOT IN (SELECT n FROM traced_findings)
+                """
+            )
+
+    def _lineage(self, number: int) -> tuple[str, Plan, tuple[Template, ...]]:
+        """The temporary table with a rule's solutions and their triples."""
+        name = f"lineage_{number}"
+        if number not in self._plans:
+            rule = self.reasoner.rules[number].rule
+            plan, templates = compile_rule(
+                rule.algebra, rule.target, assessed_only=rule.kind == "judgement", lineage=True
+            )
+            self.reasoner.materialise(plan, name, {}, rule)
+            self._plans[number] = plan, templates
+        return name, *self._plans[number]
+
+    def _trace_findings(self) -> None:
+        con = self.columns.con
+        numbers = self.columns.rows("SELECT DISTINCT rule FROM findings JOIN wanted USING (n) ORDER BY 1")
+        for (number,) in numbers:
+            table, plan, _ = self._lineage(number)
+            joins, pairs = [], []
+            for place, (name, kind) in enumerate(plan.columns):
+                if name == "this":
+                    continue
+                if kind == "id":
+                    joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
+                text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
+                pairs.append(f"struct_pack(k := '{name}', v := {text})")
+            listed = f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)" if pairs else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+            con.execute(
+                f"""
+                INSERT INTO finding_derivations
+                SELECT n, row_number() OVER (PARTITION BY n ORDER BY len(l), l), l FROM (
+                  SELECT DISTINCT f.n, list_sort(list_distinct(a.l)) AS l
+                  FROM (SELECT a.v_this AS venture, map_from_entries({listed}) AS bindings, a.l
+                        FROM {table} a{"".join(joins)}) AS a
+                  JOIN findings f ON f.venture = a.venture AND f.bindings = a.bindings AND f.rule = {number}
+                  JOIN wanted ON wanted.n = f.n)
+                QUALIFY row_number() OVER (PARTITION BY n ORDER BY len(l), l) <= {WAYS}
+                """
+            )
+        con.execute("INSERT INTO traced_findings SELECT n FROM wanted")
+
+    def _trace_triples(self) -> None:
+        con = self.columns.con
+        while True:
+            con.execute(
+                f"""
+                CREATE OR REPLACE TEMP TABLE frontier AS
+                SELECT known.* FROM known WHERE t IN (
+                  SELECT unnest(l) FROM finding_derivations UNION SELECT unnest(l) FROM derivations)
+                AND t NOT IN (SELECT t FROM traced) AND r NOT IN ({STATED}, {AS_OF})
+                """
+            )
+            rules = self.columns.rows("SELECT DISTINCT r FROM frontier ORDER BY r DESC")
+            if not rules:
+                return
+            for (number,) in rules:
+                if number == SUBCLASS:
+                    self._trace_types()
+                elif self.reasoner.rules[number].rule.kind == "inference":
+                    self._trace_rule(number)
+            con.execute("INSERT INTO traced SELECT t FROM frontier")
+
+    def _trace_types(self) -> None:
+        """A type follows from a narrower type of the same thing."""
+        typed, sub = quoted(RDF_TYPE), self.columns.table(RDFS + "subClassOf")
+        self.columns.con.execute(
+            f"""
+            INSERT INTO derivations
+            WITH RECURSIVE above(low, high) AS (
+              SELECT s, o FROM {sub} UNION SELECT low, o FROM above JOIN {sub} ON s = high)
+            SELECT f.t, 1, [min(n.t)] FROM frontier f
+              JOIN {typed} n ON n.s = f.s AND n.t < f.t AND n.r <> {SUBCLASS}
+              JOIN above ON above.low = n.o AND above.high = f.o
+            WHERE f.r = {SUBCLASS} GROUP BY f.t
+            """
+        )
+
+    def _trace_rule(self, number: int) -> None:
+        table, plan, templates = self._lineage(number)
+        for template in templates:
+            rows, params = self.reasoner.template_rows(template, plan, table, "a.l")
+            predicate = self.columns.predicates.get(template.predicate, -1)
+            self.columns.con.execute(
+                f"""
+                INSERT INTO derivations
+                SELECT t, row_number() OVER (PARTITION BY t ORDER BY len(l), l), l FROM (
+                  SELECT DISTINCT f.t, list_sort(list_distinct(made.l)) AS l
+                  FROM ({rows}) AS made
+                  JOIN frontier f ON f.s = made.s AND f.o = made.o AND f.p = {predicate} AND f.r = {number}
+                  WHERE list_max(made.l) < f.t)
+                QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
+                """,
+                params,
+            )
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def evidence(self) -> dict[int, list[str]]:
+        """For each traced finding the facts it rests on, as IRIs in order.
+
+        A fact is the named graph that states a triple, where that graph is an hf:Fact, else the
+        record that the triple is about; where there are facts, they alone are given.
+        """
+        rows = self.columns.rows(
+            f"""
+            WITH RECURSIVE
+            steps AS (SELECT DISTINCT t AS up, unnest(l) AS t FROM derivations
+              UNION SELECT DISTINCT known.t, unnest(d.l) FROM known JOIN findings f
+                ON f.node = known.s AND known.r = f.rule JOIN finding_derivations d ON d.n = f.n),
+            reach(n, t) AS (
+              SELECT n, unnest(l) FROM finding_derivations
+              UNION SELECT reach.n, steps.t FROM reach JOIN steps ON steps.up = reach.t),
+            facts AS (SELECT q.s, q.p, q.o, q.g, fact.s IS NOT NULL AS is_fact FROM quads q
+              LEFT JOIN (SELECT s FROM {quoted(RDF_TYPE)} WHERE o = $fact) AS fact ON fact.s = q.g
+              WHERE NOT q.background AND (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))),
+            leaves AS (
+              SELECT DISTINCT reach.n, is_fact, CASE WHEN is_fact THEN facts.g ELSE facts.s END AS source
+              FROM reach JOIN known ON known.t = reach.t AND known.r = {STATED}
+              JOIN facts ON facts.s = known.s AND facts.p = known.p AND facts.o = known.o)
+            SELECT n, terms.lex, terms.n3 FROM leaves JOIN terms ON terms.id = source
+            QUALIFY is_fact = max(is_fact) OVER (PARTITION BY n) ORDER BY n, terms.n3
+            """,
+            {"fact": self.columns.id_of(f"<{HF}Fact>")},
+        )
+        found: dict[int, list[str]] = {}
+        for number, lex, n3 in rows:
+            found.setdefault(number, []).append(lex or n3)
+        return found
+
+    def premises(self, *, finding: int | None = None, triple: int | None = None) -> list[int]:
+        """The triples of the shortest way to a finding or to an inferred triple."""
+        if finding is not None:
+            row = self.columns.rows(
+                "SELECT l FROM finding_derivations WHERE n = $n ORDER BY len(l), l LIMIT 1", {"n": finding}
+            )
+        else:
+            row = self.columns.rows(
+                "SELECT l FROM derivations WHERE t = $t ORDER BY len(l), l LIMIT 1", {"t": triple}
+            )
+        return list(row[0][0]) if row else []
+
+
+__all__ = ["Proofs"]

@@ -1,0 +1,46 @@
+"""The names that the reasoner itself must know; all other terms it reads from the ontology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+HF = "https://w3id.org/holdfast/ns#"
+RULES = "https://w3id.org/holdfast/rules/"
+IDS = "https://w3id.org/holdfast/id/"
+RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+SKOS = "http://www.w3.org/2004/02/skos/core#"
+DCTERMS = "http://purl.org/dc/terms/"
+SH = "http://www.w3.org/ns/shacl#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+OWL = "http://www.w3.org/2002/07/owl#"
+
+CONSTITUTIVE = ("purpose", "capacity", "fit", "conduct")
+"""The levers (Table 1, L279-295), by their notation; advice is given on these alone."""
+
+BASES = (
+    "purpose",
+    "capacity",
+    "fit",
+    "conduct",
+    "external-legitimacy",
+    "internal-legitimacy",
+    "legitimacy",
+    "productivity",
+    "efficiency",
+    "security",
+    "adaptability",
+)
+"""Every basis in the order in which standings are shown; the ontology declares what each means."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence suggesting the known name most like `name`, or nothing."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def short(iri: str) -> str:
+    """An IRI as people write it in Turtle: `hf:fit` for a term of ours, else the IRI."""
+    return "hf:" + iri.removeprefix(HF) if iri.startswith(HF) else iri

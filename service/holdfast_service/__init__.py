@@ -1,0 +1,1 @@
+"""The window on Holdfast: an assessment as pages in a browser."""
