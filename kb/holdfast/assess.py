@@ -10,8 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from holdfast.columns import AsOf, Columns, project
-from holdfast.errors import UnknownNameError
+import duckdb
+
+from holdfast.columns import AsOf, Columns, check_terms, doubts_in, project
+from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Reasoner, compile_all, standings_of
 from holdfast.reason.proof import Proofs
@@ -75,18 +77,26 @@ class Assessment:
     reasoner: Reasoner
     projection: AsOf
 
+    def doubts(self) -> list[str]:
+        """What a reader should know before trusting this assessment, in sentences.
+
+        Files that were left out, values that cannot be read, phases out of order, no venture at all.
+        """
+        return doubts_in(self.columns)
+
     def venture(self, iri: str) -> VentureAssessment:
         """The venture of that IRI, or whose IRI ends in that name. Raises UnknownNameError."""
         for venture in self.ventures:
             if venture.iri == iri or venture.iri.rstrip("/").rsplit("/", 1)[-1] == iri:
                 return venture
         names = [venture.iri for venture in self.ventures]
+        endings = {name.rstrip("/").rsplit("/", 1)[-1]: name for name in names}
         raise UnknownNameError(
             f"there is no venture <{iri}> to be assessed here.",
             mend=" ".join(
                 part
                 for part in (
-                    nearest(iri, names),
+                    nearest(iri, names) or nearest(iri, endings),
                     f"Ventures: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}." if names else "",
                     " ".join(f"{label}: {why}." for label, why in list(self.left_out.items())[:3]),
                 )
@@ -102,20 +112,44 @@ def assess(
     rules: Path | None = None,
     today: date | None = None,
     evidence: bool = True,
+    keep_going: bool = False,
     progress: Progress | None = None,
 ) -> Assessment:
     """Assess every venture of the sources as of a date, a phase or now.
 
     `rules` is a folder of rules to use instead of the shipped ones. Without `evidence` findings
-    say nothing of the facts they rest on, which is faster over many ventures. Raises HoldfastError
+    say nothing of the facts they rest on, which is faster over many ventures. With `keep_going`
+    files that cannot be read are left out; `doubts` then names them. Raises HoldfastError
     for input that cannot be used; then nothing has been assessed.
     """
+    try:
+        return _assessed(
+            sources, as_of, rules, today or date.today(), evidence, keep_going, progress
+        )
+    except duckdb.Error as error:
+        raise HoldfastError(
+            f"the columns could not hold these sources: {str(error).splitlines()[0]}.",
+            where=", ".join(sources),
+            mend="This is a fault in Holdfast; please report it with the source.",
+        ) from error
+
+
+def _assessed(
+    sources: Sequence[str],
+    as_of: str | None,
+    rules: Path | None,
+    today: date,
+    evidence: bool,
+    keep_going: bool,
+    progress: Progress | None,
+) -> Assessment:
     ontology = read_ontology()
     chosen = read_rules(ontology, rules)
     begin = perf_counter()
     columns = Columns()
-    triples = columns.load(sources, background=ontology.files)
-    projection = project(columns, as_of, today or date.today())
+    triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
+    check_terms(columns, columns.files, ontology)
+    projection = project(columns, as_of, today)
     loaded = perf_counter()
     strata = compile_all(chosen, ontology, columns.superclasses)
     reasoner = Reasoner(columns, strata, ontology, projection.hidden)

@@ -21,6 +21,13 @@ class HoldfastError(Exception):
         return f"{place}{self.what}{mend}"
 
 
+def printable(text: str) -> str:
+    """A text on one line, fit for a terminal: control characters are shown by their codes."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
+
+
 class SourceError(HoldfastError):
     """A source of facts that cannot be read."""
 

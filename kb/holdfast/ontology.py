@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -31,7 +31,8 @@ class Ontology:
     `terms` are all declared terms of our namespace, by IRI, with their labels. `standings` are in
     order of precedence: a basis has the first whose required effects all occur among its findings.
     `notations` maps a concept's IRI to its name in JSON; `broader` a narrower basis to the wider
-    one for which its findings count too. `ranks` gives the place of concepts that have an order.
+    one for which its findings count too. `ranks` gives the place of concepts that have an order;
+    `kinds` says of each term whether it is a class, a property or a concept.
     """
 
     files: tuple[Path, ...]
@@ -42,6 +43,7 @@ class Ontology:
     broader: dict[str, str]
     ranks: dict[str, int]
     constitutive: frozenset[str]
+    kinds: dict[str, str] = field(default_factory=dict)
 
     def notation(self, iri: str) -> str:
         """The JSON name of a concept."""
@@ -60,7 +62,9 @@ def read_ontology(folder: Path | None = None) -> Ontology:
     folder = folder or shipped_folder("ontology")
     files = tuple(sorted(folder.glob("*.ttl")))
     if not files:
-        raise RuleError("there is no ontology here.", where=str(folder), mend="Give a folder with .ttl files.")
+        raise RuleError(
+            "there is no ontology here.", where=str(folder), mend="Give a folder with .ttl files."
+        )
     statements = statements_in(files)
     terms = {
         subject: next(iter(facts.get(RDFS + "label", [])), "")
@@ -69,10 +73,16 @@ def read_ontology(folder: Path | None = None) -> Ontology:
     }
     prefixes: dict[str, str] = {}
     for facts in statements.values():
-        for prefix, namespace in zip(facts.get(SH + "prefix", []), facts.get(SH + "namespace", []), strict=False):
+        for prefix, namespace in zip(
+            facts.get(SH + "prefix", []), facts.get(SH + "namespace", []), strict=False
+        ):
             prefixes[prefix] = namespace
     declared = [
-        (float(facts[HF + "order"][0]), _notation(iri, facts), frozenset(facts.get(HF + "requires", [])))
+        (
+            float(facts[HF + "order"][0]),
+            _notation(iri, facts),
+            frozenset(facts.get(HF + "requires", [])),
+        )
         for iri, facts in statements.items()
         if HF + "order" in facts and f"{HF}Standing" in facts.get("a", [])
     ]
@@ -86,9 +96,13 @@ def read_ontology(folder: Path | None = None) -> Ontology:
         files=files,
         terms=terms,
         prefixes=prefixes,
-        standings=tuple(Standing(name, requires) for _, name, requires in sorted(declared, key=lambda d: d[0])),
+        standings=tuple(
+            Standing(name, requires) for _, name, requires in sorted(declared, key=lambda d: d[0])
+        ),
         notations={
-            iri: facts[SKOS + "notation"][0] for iri, facts in statements.items() if SKOS + "notation" in facts
+            iri: facts[SKOS + "notation"][0]
+            for iri, facts in statements.items()
+            if SKOS + "notation" in facts
         },
         broader={
             iri: facts[SKOS + "broader"][0]
@@ -96,11 +110,16 @@ def read_ontology(folder: Path | None = None) -> Ontology:
             if SKOS + "broader" in facts and iri.startswith(HF)
         },
         ranks={
-            iri: int(float(facts[HF + "rank"][0])) for iri, facts in statements.items() if HF + "rank" in facts
+            iri: int(float(facts[HF + "rank"][0]))
+            for iri, facts in statements.items()
+            if HF + "rank" in facts
         },
         constitutive=frozenset(
-            iri for iri, facts in statements.items() if f"{HF}ConstitutiveBasis" in facts.get("a", [])
+            iri
+            for iri, facts in statements.items()
+            if f"{HF}ConstitutiveBasis" in facts.get("a", [])
         ),
+        kinds={iri: kind for iri in terms if (kind := _kind(statements[iri].get("a", [])))},
     )
 
 
@@ -120,6 +139,15 @@ def _name(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> str:
     if isinstance(term, ox.BlankNode):
         return f"_:{term.value}"
     return str(getattr(term, "value", term))
+
+
+def _kind(types: Iterable[str]) -> str:
+    names = {name.replace("#", "/").rsplit("/", 1)[-1] for name in types}
+    if "Class" in names:
+        return "class"
+    if any(name.endswith("Property") for name in names):
+        return "property"
+    return "concept" if names & {"Concept", "ConceptScheme"} else ""
 
 
 def _notation(iri: str, facts: dict[str, list[str]]) -> str:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from threading import RLock
 from typing import Any
 
-from pyparsing import ParseException
-from rdflib import URIRef
+import rdflib
+from pyparsing import ParseException, ParseResults
+from rdflib import Literal, URIRef
 from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
 from rdflib.plugins.sparql.algebra import translateQuery
 from rdflib.plugins.sparql.parser import parseQuery
 from rdflib.plugins.sparql.parserutils import CompValue
+
+
+class _AsWritten:
+    """While it holds, rdflib leaves literals as they are spelt: 1.2e4 is not made 12000.0."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._before = True
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._before, rdflib.NORMALIZE_LITERALS = rdflib.NORMALIZE_LITERALS, False
+
+    def __exit__(self, *_: object) -> None:
+        rdflib.NORMALIZE_LITERALS = self._before
+        self._lock.release()
+
+
+_as_written = _AsWritten()
 
 
 class QuerySyntaxError(Exception):
@@ -26,17 +47,52 @@ class QuerySyntaxError(Exception):
 def read_query(text: str, prefixes: Mapping[str, str]) -> CompValue:
     """The algebra of a SPARQL 1.1 query. Raises QuerySyntaxError."""
     try:
-        parsed = parseQuery(text)
+        with _as_written:
+            parsed = parseQuery(text)
     except ParseException as error:
-        found = text.splitlines()[error.lineno - 1][error.column - 1 :].split() if text.strip() else []
+        found = (
+            text.splitlines()[error.lineno - 1][error.column - 1 :].split() if text.strip() else []
+        )
         reason = f"'{found[0]}' does not belong here" if found else "the query ends too early"
         raise QuerySyntaxError(reason, error.lineno, error.column) from None
+    _keep_constant_filters(parsed)
     try:
-        algebra = translateQuery(parsed, initNs=dict(prefixes)).algebra
+        with _as_written:
+            algebra = translateQuery(parsed, initNs=dict(prefixes)).algebra
     except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
         raise QuerySyntaxError(str(error).strip(), 1, 1) from None
     result: CompValue = algebra
     return result
+
+
+def _keep_constant_filters(node: Any) -> None:
+    """Deny the condition of FILTER and HAVING twice where it is a mere literal.
+
+    rdflib asks whether there is a filter by its truth, and so loses FILTER(false).
+    """
+    if isinstance(node, CompValue):
+        if node.name == "Filter" and isinstance(_innermost(node.expr), Literal):
+            node["expr"] = CompValue(
+                "UnaryNot", expr=CompValue("UnaryNot", expr=_innermost(node.expr))
+            )
+        for value in node.values():
+            _keep_constant_filters(value)
+    elif isinstance(node, (list, tuple, ParseResults)):
+        for value in node:
+            _keep_constant_filters(value)
+
+
+_STEPS = frozenset(
+    ("ConditionalOrExpression", "ConditionalAndExpression", "RelationalExpression",
+     "AdditiveExpression", "MultiplicativeExpression")
+)  # fmt: skip
+
+
+def _innermost(node: Any) -> Any:
+    """An expression without the empty steps that the grammar puts around it."""
+    while isinstance(node, CompValue) and node.name in _STEPS and node.other is None:
+        node = node.expr
+    return node
 
 
 def iris_in(node: Any) -> Iterator[str]:

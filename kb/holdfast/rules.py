@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.errors import RuleError
 from holdfast.ontology import Ontology, Statements, statements_in
 from holdfast.queries import QuerySyntaxError, iris_in, read_query
 from holdfast.shipped import shipped_folder
-from holdfast.vocabulary import DCTERMS, HF, RDFS, RULES, SH, SKOS, nearest
+from holdfast.vocabulary import BASES, DCTERMS, HF, RDF_TYPE, RDFS, RULES, SH, SKOS, nearest, short
 
 EFFECTS = ("supports", "undermines", "hopes", "watch")
+CERTAINTIES = ("stated", "perceived", "hedged", "derived", "estimated")
+SEVERITIES = ("info", "warning", "violation")
+STATUSES = ("experimental", "stable", "deprecated")
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,8 @@ class Parameter:
 class Target:
     """Which nodes a rule looks at (SHACL §2.1.3).
 
-    `kind` is targetClass (the members of the class `iri`), targetSubjectsOf or targetObjectsOf (what
-    stands at that end of the predicate `iri`).
+    `kind` is targetClass (the members of the class `iri`), targetSubjectsOf or targetObjectsOf
+    (what stands at that end of the predicate `iri`).
     """
 
     kind: str
@@ -89,12 +94,20 @@ def read_rules(ontology: Ontology, folder: Path | None = None) -> tuple[Rule, ..
     if (folder / "rule.ttl").is_file():
         folders = [folder]
     elif folder.is_dir():
-        folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        folders = sorted(
+            entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        )
     else:
-        raise RuleError("there is no such folder of rules.", where=str(folder))
+        raise RuleError(
+            "there is no such folder of rules.",
+            where=str(folder),
+            mend="Check the spelling of the path.",
+        )
     rules = [rule for entry in folders if (rule := read_rule(entry, ontology)) is not None]
     if not rules:
-        raise RuleError("there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl.")
+        raise RuleError(
+            "there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl."
+        )
     return tuple(rules)
 
 
@@ -102,7 +115,11 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
     """The rule in a folder; None where it is deactivated. Raises RuleError."""
     file = folder / "rule.ttl"
     if not file.is_file():
-        raise RuleError("the rule folder has no rule.ttl.", where=str(folder), mend="Write it, or remove the folder.")
+        raise RuleError(
+            "the rule folder has no rule.ttl.",
+            where=str(folder),
+            mend="Write it, or remove the folder.",
+        )
     statements = statements_in([file])
     text = file.read_text(encoding="utf-8")
     iri = RULES + folder.name
@@ -118,6 +135,15 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
     if "true" in facts.get(SH + "deactivated", []):
         return None
     reading = _Reading(facts, statements, file, text)
+    identifier = reading.one(DCTERMS + "identifier")
+    if identifier != folder.name:
+        raise RuleError(
+            f"the rule calls itself {identifier}, and its folder {folder.name}.",
+            where=reading.place("dcterms:identifier"),
+            mend="Let dcterms:identifier be the name of the folder, so that no two rules share it.",
+        )
+    for name in ("source", "creator", "created", "modified"):
+        reading.some(DCTERMS + name)
     kind, body = reading.body()
     query = reading.one(SH + ("select" if kind == "judgement" else "construct"), body)
     query_line = _line_of(text, query)
@@ -125,10 +151,12 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
         raise RuleError(
             "the query has no sh:prefixes.",
             where=f"{file}: line {query_line}",
-            mend=f"Add sh:prefixes <{HF.removesuffix('#')}>, so that every SHACL engine can read it.",
+            mend=f"Add sh:prefixes <{HF.removesuffix('#')}>, so that every SHACL engine"
+            " can read it.",
         )
     algebra = _read_algebra(query, ontology.prefixes, file, query_line)
     _check_query_terms(algebra, query, query_line, file, ontology)
+    _check_uses(algebra, query, query_line, file, ontology)
     parameters = reading.parameters()
     _check_parameters(parameters, query, file, query_line)
     judges = kind == "judgement"
@@ -158,9 +186,9 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
         query=query,
         query_line=query_line,
         algebra=algebra,
-        order=float(next(iter(body.get(SH + "order", facts.get(SH + "order", []))), "0")),
+        order=reading.order(body),
     )
-    _check_judgement(rule, ontology, facts)
+    _check_rule(rule, reading, ontology)
     return rule
 
 
@@ -172,6 +200,16 @@ class _Reading:
     text: str
 
     def one(self, predicate: str, facts: Mapping[str, list[str]] | None = None) -> str:
+        values = self.some(predicate, facts)
+        if len(values) > 1 and predicate in _ONCE:
+            raise RuleError(
+                f"the rule says its {_readable(predicate)} {len(values)} times.",
+                where=self.place(_readable(predicate)),
+                mend="Keep one.",
+            )
+        return values[0]
+
+    def some(self, predicate: str, facts: Mapping[str, list[str]] | None = None) -> list[str]:
         values = (self.facts if facts is None else facts).get(predicate, [])
         if not values:
             raise RuleError(
@@ -179,7 +217,30 @@ class _Reading:
                 where=str(self.file),
                 mend=f"Add {_readable(predicate)} (CONTRIBUTING.md lists what a rule must say).",
             )
-        return values[0]
+        return values
+
+    def place(self, text: str) -> str:
+        return f"{self.file}: line {_line_of(self.text, text)}"
+
+    def order(self, body: Mapping[str, list[str]]) -> float:
+        text = next(iter(body.get(SH + "order", self.facts.get(SH + "order", []))), "0")
+        try:
+            return float(text)
+        except ValueError:
+            raise RuleError(
+                f"sh:order {text} is not a number.",
+                where=self.place("sh:order"),
+                mend="Give a number.",
+            ) from None
+
+    def node(self, name: str) -> Mapping[str, list[str]]:
+        if name not in self.statements:
+            raise RuleError(
+                f"nothing is said about {name}.",
+                where=str(self.file),
+                mend="Write it between [ and ].",
+            )
+        return self.statements[name]
 
     def body(self) -> tuple[str, Mapping[str, list[str]]]:
         constraints, inferences = self.facts.get(SH + "sparql", []), self.facts.get(SH + "rule", [])
@@ -187,23 +248,25 @@ class _Reading:
             raise RuleError(
                 f"the shape has {len(constraints)} sh:sparql and {len(inferences)} sh:rule.",
                 where=str(self.file),
-                mend="A rule folder holds one rule: one sh:sparql that judges, or one sh:rule that infers.",
+                mend="A rule folder holds one rule: one sh:sparql that judges,"
+                " or one sh:rule that infers.",
             )
         unknown = sorted(
             predicate
             for predicate in self.facts
             if predicate.startswith(SH)
-            and predicate.removeprefix(SH) not in ("sparql", "rule", *TARGETS, "severity", "order", "deactivated")
+            and predicate.removeprefix(SH)
+            not in ("sparql", "rule", *TARGETS, "severity", "order", "deactivated")
         )
         if unknown:
             raise RuleError(
                 f"sh:{unknown[0].removeprefix(SH)} is not compiled.",
-                where=f"{self.file}: line {_line_of(self.text, 'sh:' + unknown[0].removeprefix(SH))}",
+                where=self.place(_readable(unknown[0])),
                 mend="A rule has one sh:target… and one sh:sparql or sh:rule.",
             )
         if constraints:
-            return "judgement", self.statements[constraints[0]]
-        return "inference", self.statements[inferences[0]]
+            return "judgement", self.node(constraints[0])
+        return "inference", self.node(inferences[0])
 
     def target(self) -> Target:
         found = [Target(kind, iri) for kind in TARGETS for iri in self.facts.get(SH + kind, [])]
@@ -218,9 +281,9 @@ class _Reading:
     def parameters(self) -> tuple[Parameter, ...]:
         found = [
             Parameter(
-                self.one(HF + "name", self.statements[node]),
-                self.one(HF + "default", self.statements[node]),
-                self.one(HF + "reason", self.statements[node]),
+                self.one(HF + "name", self.node(node)),
+                self.one(HF + "default", self.node(node)),
+                self.one(HF + "reason", self.node(node)),
             )
             for node in self.facts.get(HF + "parameter", [])
         ]
@@ -228,12 +291,29 @@ class _Reading:
 
 
 def _read_algebra(query: str, prefixes: Mapping[str, str], file: Path, first: int) -> CompValue:
+    # rdflib itself knows many prefixes, which other engines do not
+    bare = re.sub(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|<[^<>\s]*>|(?<!\S)#.*", "", query)
+    declared = {*prefixes, *re.findall(r"(?i)\bPREFIX\s+([\w-]*):", bare)}
+    for prefix in re.findall(r"(?<![\w?$:-])([A-Za-z][\w-]*):", bare):
+        if prefix not in declared:
+            raise RuleError(
+                f"the prefix {prefix}: is not declared.",
+                where=f"{file}: line {first + _line_of(query, f'{prefix}:') - 1}",
+                mend="Write the IRI in full,"
+                " or declare the prefix with sh:declare in the ontology.",
+            )
     try:
         return read_query(query, prefixes)
     except QuerySyntaxError as error:
         raise RuleError(
             f"line {error.line} of the query is not SPARQL 1.1: {error.reason}.",
             where=f"{file}: line {first + error.line - 1}",
+            mend="Mend the query; no rule was run.",
+        ) from None
+    except Exception as error:  # rdflib's parser has more ways to fail than it declares
+        raise RuleError(
+            f"the query is not SPARQL 1.1: {error}.",
+            where=f"{file}: line {first}",
             mend="Mend the query; no rule was run.",
         ) from None
 
@@ -246,10 +326,57 @@ def _check_terms(statements: Statements, text: str, file: Path, ontology: Ontolo
                     _unknown(iri, text, 1, file, ontology)
 
 
-def _check_query_terms(algebra: CompValue, query: str, first: int, file: Path, ontology: Ontology) -> None:
+def _check_query_terms(
+    algebra: CompValue, query: str, first: int, file: Path, ontology: Ontology
+) -> None:
     for iri in iris_in(algebra):
         if iri.startswith(HF) and iri not in ontology.terms:
             _unknown(iri, query, first, file, ontology)
+
+
+def _check_uses(algebra: CompValue, query: str, first: int, file: Path, ontology: Ontology) -> None:
+    """Refuse a class in the place of a property, and the reverse: both would find nothing."""
+    for iri, needed in _uses_in(algebra):
+        kind = ontology.kinds.get(iri, needed)
+        if kind == needed:
+            continue
+        name = iri.removeprefix(HF)
+        known = [term.removeprefix(HF) for term, is_a in ontology.kinds.items() if is_a == needed]
+        place = re.search(rf"hf:{re.escape(name)}(?![\w-])", query)
+        line = first + query.count("\n", 0, place.start()) if place else first
+        raise RuleError(
+            f"hf:{name} is a {kind}, and stands here as a {needed}.",
+            where=f"{file}: line {line}",
+            mend=nearest(name, known).replace("mean ", "mean hf:")
+            or f"Put a {needed} in its place.",
+        )
+
+
+def _uses_in(node: Any) -> Iterator[tuple[str, str]]:
+    """Each IRI that a query uses as a property or as a class, with which of them it is used as."""
+    if isinstance(node, CompValue):
+        for key, value in node.items():
+            if key in ("triples", "template"):
+                for _, predicate, thing in _triples(value):
+                    if str(predicate) != RDF_TYPE:
+                        yield from (
+                            (iri, "property") for iri in iris_in(predicate) if iri != RDF_TYPE
+                        )
+                    elif isinstance(thing, URIRef):
+                        yield str(thing), "class"
+            elif key != "_vars":
+                yield from _uses_in(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _uses_in(value)
+
+
+def _triples(listed: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Triples in rows, or one after the other as the parser leaves them inside EXISTS."""
+    for row in listed or ():
+        if isinstance(row, (list, tuple)) or type(row).__name__ == "ParseResults":
+            parts = list(row)
+            yield from zip(parts[0::3], parts[1::3], parts[2::3], strict=False)
 
 
 def _unknown(iri: str, text: str, first: int, file: Path, ontology: Ontology) -> None:
@@ -268,37 +395,110 @@ def _unknown(iri: str, text: str, first: int, file: Path, ontology: Ontology) ->
 def _check_parameters(parameters: Iterable[Parameter], query: str, file: Path, first: int) -> None:
     for parameter in parameters:
         value = re.escape(parameter.default)
-        if not re.search(rf"BIND\s*\(\s*\"?{value}\"?\S*\s+AS\s+[?$]{re.escape(parameter.name)}\s*\)", query):
+        if not re.search(
+            rf"BIND\s*\(\s*\"?{value}\"?\S*\s+AS\s+[?$]{re.escape(parameter.name)}\s*\)", query
+        ):
             raise RuleError(
-                f"the parameter {parameter.name} (default {parameter.default}) is not bound in the query.",
+                f"the parameter {parameter.name} (default {parameter.default})"
+                " is not bound in the query.",
                 where=f"{file}: line {first}",
-                mend=f"Write BIND({parameter.default} AS ?{parameter.name}) where the query uses it.",
+                mend=f"Write BIND({parameter.default} AS ?{parameter.name})"
+                " where the query uses it.",
             )
 
 
-def _check_judgement(rule: Rule, ontology: Ontology, facts: Mapping[str, list[str]]) -> None:
+def _check_rule(rule: Rule, reading: _Reading, ontology: Ontology) -> None:
+    targets = "class" if rule.target.kind == "targetClass" else "property"
+    kind = ontology.kinds.get(rule.target.iri, targets)
+    if kind != targets:
+        raise RuleError(
+            f"{short(rule.target.iri)} is a {kind}, and sh:{rule.target.kind} needs a {targets}.",
+            where=reading.place(f"sh:{rule.target.kind}"),
+            mend=nearest(
+                rule.target.iri.removeprefix(HF),
+                [term.removeprefix(HF) for term, is_a in ontology.kinds.items() if is_a == targets],
+            ).replace("mean ", "mean hf:")
+            or f"Name a {targets}.",
+        )
+    _check_one_of("hf:status", [rule.status], STATUSES, reading)
     if rule.kind != "judgement":
         return
-    if not rule.bases:
-        raise RuleError("the rule does not say its hf:basis.", where=str(rule.file), mend="Name one basis or more.")
-    if rule.effect not in EFFECTS:
-        raise RuleError(
-            f"hf:effect {rule.effect} is not an effect.", where=str(rule.file), mend=f"One of {', '.join(EFFECTS)}."
-        )
+    reading.some(HF + "basis")
+    _check_one_of("hf:basis", rule.bases, BASES, reading)
+    _check_one_of("hf:effect", [rule.effect], EFFECTS, reading)
+    _check_one_of("hf:certainty", [rule.certainty], CERTAINTIES, reading)
+    _check_one_of("sh:severity", [rule.severity], SEVERITIES, reading)
+    _check_message(rule, reading)
     constitutive = {ontology.notation(basis) for basis in ontology.constitutive}
     if rule.effect == "undermines" and not rule.levers:
         raise RuleError(
             "a rule that undermines must name the lever of its remedy.",
-            where=str(rule.file),
+            where=reading.place("hf:remedy"),
             mend="Add hf:lever, one of purpose, capacity, fit, conduct.",
         )
     for lever in rule.levers:
         if lever not in constitutive:
             raise RuleError(
                 f"hf:lever {lever} is not a constitutive basis.",
-                where=str(rule.file),
-                mend="Consequential bases are not susceptible to direct manipulation (L281-287).",
+                where=reading.place("hf:lever"),
+                mend="Name purpose, capacity, fit or conduct:"
+                " nothing else can be acted on directly.",
             )
+
+
+def _check_one_of(
+    name: str, values: Iterable[str], known: Iterable[str], reading: _Reading
+) -> None:
+    for value in values:
+        if value not in known:
+            raise RuleError(
+                f"{name} {value} is not known.",
+                where=reading.place(name),
+                mend=f"It is one of {', '.join(known)}.",
+            )
+
+
+def _check_message(rule: Rule, reading: _Reading) -> None:
+    """Refuse a message that would say 'something' where a reader expects a name."""
+    given = {"this", *_bound_in(rule.algebra)}
+    for name in re.findall(r"\{([^{}]*)\}", rule.message):
+        if not re.fullmatch(r"[$?]\w+", name):
+            what, mend = f"the message names {{{name}}}", "Write {?name}, with the question mark."
+        elif name[1:] not in given:
+            what = f"the message names {{{name}}}, which the query does not give"
+            listed = ", ".join(f"?{word}" for word in sorted(given))
+            mend = f"Bind ?{name[1:]} in its WHERE and add it to its SELECT. It gives {listed}."
+        else:
+            continue
+        raise RuleError(f"{what}.", where=reading.place("sh:message"), mend=mend)
+
+
+def _bound_in(node: Any) -> set[str]:
+    """The variables that a solution of a pattern may bind; FILTER and MINUS bind none."""
+    if not isinstance(node, CompValue):
+        return set()
+    if node.name == "BGP":
+        return {str(term) for row in node.triples for term in row if isinstance(term, Variable)}
+    if node.name == "values":
+        return {str(name) for row in node.res for name in row}
+    bound = _bound_in(node.get("p")) | _bound_in(node.get("p1"))
+    if node.name != "Minus":
+        bound |= _bound_in(node.get("p2"))
+    if node.name == "Extend":
+        bound.add(str(node.var))
+    elif node.name == "AggregateJoin":
+        bound = {str(aggregate.res) for aggregate in node.A}
+    elif node.name in ("Project", "SelectQuery"):
+        bound &= {str(name) for name in node.PV}
+    return bound
+
+
+_ONCE = frozenset(
+    (
+        SH + "select", SH + "construct", SH + "severity", HF + "effect", HF + "certainty",
+        HF + "status", DCTERMS + "identifier",
+    )
+)  # fmt: skip
 
 
 def _line_of(text: str, part: str) -> int:
@@ -310,7 +510,13 @@ def _line_of(text: str, part: str) -> int:
 
 
 def _readable(predicate: str) -> str:
-    for prefix, namespace in (("dcterms:", DCTERMS), ("hf:", HF), ("rdfs:", RDFS), ("sh:", SH), ("skos:", SKOS)):
+    for prefix, namespace in (
+        ("dcterms:", DCTERMS),
+        ("hf:", HF),
+        ("rdfs:", RDFS),
+        ("sh:", SH),
+        ("skos:", SKOS),
+    ):
         if predicate.startswith(namespace):
             return prefix + predicate.removeprefix(namespace)
     return predicate

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
-from holdfast.errors import SourceError
+from holdfast.errors import SourceError, printable
 
 FORMATS = {
     ".ttl": ox.RdfFormat.TURTLE,
@@ -24,6 +26,15 @@ FORMATS = {
     ".n3": ox.RdfFormat.N3,
 }
 
+ENTITY_LENGTH = 512
+"""The most bytes that an XML entity may stand for: enough for any namespace, too few to swell."""
+
+_ENTITY = re.compile(
+    rb"<!ENTITY\s+(?P<percent>%\s*)?(?P<name>[^\s\"'>]+)\s+"
+    rb"(?:(?P<outside>SYSTEM|PUBLIC)|\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')"
+)
+_PLACE = re.compile(r"^Parser error .*?\d: ")
+
 
 def files_of(source: str) -> list[Path]:
     """The RDF files that a source names, in a fixed order.
@@ -34,79 +45,269 @@ def files_of(source: str) -> list[Path]:
     path = Path(source)
     if source == "-":
         return [path]
-    if path.is_dir():
-        found = sorted(f for f in path.rglob("*") if f.is_file() and _format_of(f) is not None)
-        if not found:
-            raise SourceError(
-                "the folder holds no RDF file.",
-                where=source,
-                mend=f"Formats known: {', '.join(sorted(FORMATS))}, each also with .gz.",
-            )
-        return found
-    if not path.exists():
-        raise SourceError("there is no such file or folder.", where=source)
+    formats = f"{', '.join(sorted(FORMATS))}, each also with .gz"
+    try:
+        if path.is_dir():
+            found = sorted(f for f in path.rglob("*") if f.is_file() and _format_of(f) is not None)
+            if not found:
+                raise SourceError(
+                    "the folder holds no RDF file.", where=source, mend=f"Formats known: {formats}."
+                )
+            return found
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise SourceError(f"the path cannot be read: {_reason(error)}.", where=source) from None
+    if not there and re.match(r"https?://", source):
+        raise SourceError(
+            "nothing is fetched from the web.",
+            where=source,
+            mend="Download the file and name it here.",
+        )
+    if not there:
+        raise SourceError(
+            "there is no such file or folder.", where=source, mend="Check the spelling of the path."
+        )
     if _format_of(path) is None:
         raise SourceError(
             f"'{path.suffix or path.name}' is not a format known here.",
             where=source,
-            mend=f"Use one of {', '.join(sorted(FORMATS))}, each also with .gz.",
+            mend=f"Use one of {formats}.",
         )
     return [path]
 
 
+def files_in(
+    sources: Iterable[str], *, keep_going: bool = False
+) -> tuple[list[Path], list[SourceError]]:
+    """The RDF files that some sources name, each once however often it is named.
+
+    With `keep_going` the errors of sources that name nothing are given beside them; otherwise the
+    first of these is raised.
+    """
+    files: dict[Path, Path] = {}
+    refused: list[SourceError] = []
+    for source in sources:
+        try:
+            for file in files_of(source):
+                files.setdefault(file if source == "-" else file.resolve(), file)
+        except SourceError as error:
+            if not keep_going:
+                raise
+            refused.append(error)
+    return list(files.values()), refused
+
+
 def quads_in(file: Path) -> Iterator[ox.Quad]:
-    """The quads of one file as the parser meets them.
+    """The quads of one file as the parser meets them; nothing else is opened or fetched.
 
     Raises SourceError naming file, line and column where the file breaks its format's syntax, or
-    holds what RDF 1.1 does not have (triple terms, text direction).
+    holds what is not read here: triple terms and text direction (RDF 1.2), formulas (N3), a JSON-LD
+    context kept elsewhere, XML entities that reach outside or swell.
     """
+    kind = _format_of(file) or ox.RdfFormat.TRIG
     try:
+        if kind == ox.RdfFormat.RDF_XML:
+            _check_entities(file)
         with _opened(file) as stream:
             base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
-            kind = _format_of(file) or ox.RdfFormat.TRIG
+            formulas = kind == ox.RdfFormat.N3
             # rename_blank_nodes keeps the blank nodes of two files apart
             for quad in ox.parse(stream, format=kind, base_iri=base, rename_blank_nodes=True):
-                if isinstance(quad.object, ox.Triple):
+                value = quad.object
+                if isinstance(value, ox.Literal):
+                    if value.direction is not None:
+                        raise SourceError(
+                            f"{value} has a text direction (RDF 1.2).",
+                            where=_place_of(file, value.value.split("\n", 1)[0]),
+                            mend="Holdfast reads RDF 1.1: give the language alone.",
+                        )
+                elif isinstance(value, ox.Triple):
                     raise SourceError(
                         f"the object of {quad.predicate} is a triple term (RDF 1.2).",
-                        where=str(file),
+                        where=_place_of(file, "<<", "{|", "~"),
                         mend="Holdfast reads RDF 1.1: give the statement a node of its own.",
+                    )
+                if formulas and isinstance(quad.graph_name, ox.BlankNode):
+                    raise SourceError(
+                        "a formula in braces states nothing that can be assessed.",
+                        where=_place_of(file, "{"),
+                        mend="Write its triples without the braces.",
                     )
                 yield quad
     except SyntaxError as error:
-        line = f": line {error.lineno}, column {error.offset}" if error.lineno else ""
-        reason = str(error.msg).rpartition(": ")[2] or str(error.msg)
+        raise _syntax_error(file, kind, error) from None
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        damaged = file.suffix == ".gz" and not isinstance(
+            error, FileNotFoundError | PermissionError
+        )
         raise SourceError(
-            f"this is not well-formed RDF: {reason}.",
-            where=f"{file}{line}",
-            mend="Nothing was loaded; mend the line and try again.",
+            f"the file cannot be read: {_reason(error)}.",
+            where=_shown(file),
+            mend="The compressed file is damaged or cut short: get it again." if damaged else "",
         ) from None
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"the file cannot be read: {error}.", where=str(file)) from None
-    except OSError as error:
-        raise SourceError(
-            f"the file cannot be read: {error.strerror or error}.", where=str(file)
-        ) from None
-    except ValueError as error:
-        raise SourceError(f"the file cannot be read: {error}.", where=str(file)) from None
 
 
 def write_lines(file: Path, lines: Path) -> None:
     """Write the quads of `file` to `lines` as N-Quads. Raises SourceError as `quads_in` does."""
-    with lines.open("wb") as out:
-        ox.serialize(quads_in(file), out, format=ox.RdfFormat.N_QUADS)
+    try:
+        with lines.open("wb") as out:
+            ox.serialize(quads_in(file), out, format=ox.RdfFormat.N_QUADS)
+    except OSError as error:
+        raise SourceError(
+            f"no room to read it into: {_reason(error)}.",
+            where=_shown(file),
+            mend="Free some disk space, or set TMPDIR to a folder that has it.",
+        ) from None
+
+
+def line_of(file: Path, *patterns: str) -> int | None:
+    """The first line of a file that matches one of these patterns, the first that matches at all.
+
+    None where none does, or the file cannot be read again.
+    """
+    if str(file) == "-":
+        return None
+    try:
+        for pattern in patterns:
+            with _opened(file) as stream:
+                for number, line in enumerate(stream, start=1):
+                    if re.search(pattern, line.decode("utf-8", "replace")):
+                        return number
+    except (OSError, EOFError, zlib.error, SourceError):
+        pass
+    return None
+
+
+def _place_of(file: Path, *texts: str) -> str:
+    line = line_of(file, *(re.escape(text) for text in texts))
+    return f"{_shown(file)}: line {line}" if line else _shown(file)
+
+
+def _shown(file: Path) -> str:
+    return "standard input" if str(file) == "-" else printable(str(file))
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return printable(str(text).rstrip("."))
+
+
+def _syntax_error(file: Path, kind: ox.RdfFormat, error: SyntaxError) -> SourceError:
+    reason = printable(_PLACE.sub("", str(error.msg)).rstrip("."))
+    if "LoadDocumentCallback" in reason:
+        return SourceError(
+            "its @context is kept elsewhere, and nothing is fetched.",
+            where=_place_of(file, "https://", "http://", "@context"),
+            mend="Copy the context into the file.",
+        )
+    place = _shown(file)
+    if error.lineno:
+        place += f": line {error.lineno}, column {error.offset}"
+    elif line := _last_line_read(file, kind):
+        place += f": {'up to ' if kind == ox.RdfFormat.JSON_LD else ''}line {line}"
+    if "UTF-8" in reason or "utf-8" in reason:
+        return SourceError(
+            "the text is not UTF-8.", where=place, mend="Save the file as UTF-8 and try again."
+        )
+    return SourceError(
+        f"this is not well-formed {kind.name}: {reason}.",
+        where=place,
+        mend="Mend the line and try again.",
+    )
+
+
+class _LineByLine:
+    """A stream that hands out one line at a time, and so knows how far its reader has come."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.line = 0
+        self.ended = True
+
+    def read(self, size: int = -1) -> bytes:
+        text = self.stream.readline(size)
+        self.line += self.ended and text != b""
+        self.ended = text.endswith(b"\n")
+        return text
+
+
+def _last_line_read(file: Path, kind: ox.RdfFormat) -> int | None:
+    """The line on which a parser gives up that does not itself say so (RDF/XML, JSON-LD)."""
+    if str(file) == "-":
+        return None
+    with _opened(file) as stream:
+        reader = _LineByLine(stream)
+        try:
+            for _ in ox.parse(
+                cast(IO[bytes], reader), format=kind, base_iri=file.resolve().as_uri()
+            ):
+                pass
+        except SyntaxError:
+            return max(reader.line, 1)
+    return None
+
+
+def _check_entities(file: Path) -> None:
+    """Raise SourceError for an XML entity that reaches outside the file or could swell."""
+    if str(file) == "-":
+        return
+    kept = b""
+    with _opened(file) as stream:
+        while chunk := stream.read(1 << 20):
+            text = kept + chunk
+            for found in _ENTITY.finditer(text):
+                value = found["double"] or found["single"] or b""
+                name = found["name"].decode("utf-8", "replace")
+                if found["outside"] or found["percent"]:
+                    wrong = "is kept outside the file, and nothing is fetched"
+                elif re.search(rb"&(?!#)", value) or len(value) > ENTITY_LENGTH:
+                    wrong = "could swell without limit"
+                else:
+                    continue
+                raise SourceError(
+                    f"the XML entity {name} {wrong}.",
+                    where=_place_of(file, f"<!ENTITY {name}", "<!ENTITY"),
+                    mend="Write its text where it is used.",
+                )
+            kept = text[-(ENTITY_LENGTH * 2) :]
 
 
 def _format_of(file: Path) -> ox.RdfFormat | None:
     suffixes = file.suffixes
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1].lower() == ".gz":
         suffixes = suffixes[:-1]
     return FORMATS.get(suffixes[-1].lower()) if suffixes else None
 
 
 def _opened(file: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked, without a byte-order mark."""
     if str(file) == "-":
         return sys.stdin.buffer
-    if file.suffix == ".gz":
-        return gzip.open(file, "rb")
-    return file.open("rb")
+    opened: Callable[..., Any] = gzip.open if file.suffix.lower() == ".gz" else Path.open
+    stream: Any = opened(file, "rb")
+    try:
+        begins = stream.peek(512)[:512]
+        if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise SourceError(
+                "the text is UTF-16, not UTF-8.",
+                where=_shown(file),
+                mend="Save the file as UTF-8 and try again.",
+            )
+        if begins[:2] == b"\x1f\x8b":
+            raise SourceError(
+                "the file is compressed, but its name does not say so.",
+                where=_shown(file),
+                mend=f"Rename it {file.name}.gz.",
+            )
+        if b"\0" in begins:
+            raise SourceError(
+                "the file is not text.",
+                where=_shown(file),
+                mend="Give a file in the format that its name says.",
+            )
+        if begins[:3] == b"\xef\xbb\xbf":
+            stream.read(3)
+    except BaseException:
+        stream.close()
+        raise
+    return cast(IO[bytes], stream)

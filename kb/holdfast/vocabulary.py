@@ -36,9 +36,16 @@ BASES = (
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence suggesting the known name most like `name`, or nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else ""
+    """A sentence suggesting the known name most like `name`, whatever its case, or nothing."""
+    begins_low = name[:1].islower()
+    by_case: dict[str, str] = {}
+    for candidate in known:
+        if candidate[:1].islower() == begins_low:
+            by_case[candidate.casefold()] = candidate
+        else:
+            by_case.setdefault(candidate.casefold(), candidate)
+    close = get_close_matches(name.casefold(), list(by_case), n=1, cutoff=0.6)
+    return f"Did you mean {by_case[close[0]]}?" if close else ""
 
 
 def short(iri: str) -> str:

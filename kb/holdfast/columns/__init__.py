@@ -1,6 +1,7 @@
 """A dataset as columns in DuckDB: terms as integers, a table for each predicate."""
 
 from holdfast.columns.asof import AsOf, project
+from holdfast.columns.scrutiny import check_terms, doubts_in
 from holdfast.columns.store import Columns
 
-__all__ = ["AsOf", "Columns", "project"]
+__all__ = ["AsOf", "Columns", "check_terms", "doubts_in", "project"]

@@ -43,8 +43,8 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE ranks AS
-        SELECT DISTINCT s AS concept, num::TINYINT AS rank FROM {stated(HF + "rank")}
-          JOIN terms ON terms.id = o WHERE num IS NOT NULL;
+        SELECT DISTINCT s AS concept, TRY_CAST(num AS TINYINT) AS rank FROM {stated(HF + "rank")}
+          JOIN terms ON terms.id = o WHERE TRY_CAST(num AS TINYINT) IS NOT NULL;
         CREATE OR REPLACE TEMP TABLE certainties AS
         SELECT s AS node, max(rank) AS c FROM {stated(HF + "certainty")}
           JOIN ranks ON concept = o GROUP BY s;
@@ -170,7 +170,7 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
                 ELSE least(last.ends, $now::TIMESTAMP) END AS moment
             FROM ventures LEFT JOIN (
               SELECT *, CASE WHEN ends IS NOT NULL THEN ends END FROM phases
-              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC) = 1) AS last
+              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS last
               USING (venture)
             """,
             {"now": now},
@@ -193,7 +193,7 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
             SELECT venture, now.phase, now.place, $due::TIMESTAMP AS moment
             FROM ventures LEFT JOIN (
               SELECT * FROM phases WHERE begins <= $due
-              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC) = 1) AS now
+              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS now
               USING (venture)
             WHERE now.phase IS NOT NULL OR venture NOT IN (SELECT venture FROM phases)
             """,

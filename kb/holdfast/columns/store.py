@@ -18,7 +18,8 @@ from typing import Any
 
 import duckdb
 
-from holdfast.sources import files_of, write_lines
+from holdfast.errors import SourceError
+from holdfast.sources import files_in, write_lines
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS, XSD
 
 STATED = -1
@@ -34,6 +35,12 @@ _INTEGERS = (
     "unsignedByte",
 )  # fmt: skip
 
+# Lexical forms of XML Schema; DuckDB itself would read 1995/01/01, infinity or 1_000 as well.
+_YEAR = "-?[0-9]{4,5}"
+_TWO = "[0-9][0-9]"
+_ZONE = "(Z|[+-][0-9][0-9]:[0-9][0-9])?"
+_DOUBLE = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"
+
 _MACROS = f"""
 CREATE MACRO term_dt(n3) AS CASE
   WHEN n3[1] <> '"' THEN NULL
@@ -43,33 +50,48 @@ CREATE MACRO term_dt(n3) AS CASE
 CREATE MACRO term_escaped(n3) AS CASE
   WHEN n3[1] = '<' THEN n3[2:-2]
   WHEN n3[1] = '"' THEN regexp_extract(n3, '^"(.*)"[^"]*$', 1, 's') ELSE NULL END;
+CREATE MACRO unescaped(part) AS
+  replace(replace(replace(replace(replace(replace(CASE WHEN contains(part, '\\u') THEN
+    array_to_string(list_transform(string_split(part, '\\u'), lambda piece, place:
+      CASE WHEN place = 1 THEN piece
+        ELSE chr(CAST('0x' || piece[1:4] AS INTEGER)) || piece[5:] END), '')
+    ELSE part END, '\\"', '"'), '\\n', chr(10)), '\\r', chr(13)), '\\t', chr(9)),
+    '\\b', chr(8)), '\\f', chr(12));
 CREATE MACRO term_lex(n3) AS CASE WHEN contains(n3, '\\') THEN
-  replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(
-    term_escaped(n3), '\\\\', chr(57344)), '\\"', '"'), '\\n', chr(10)), '\\r', chr(13)),
-    '\\t', chr(9)), '\\b', chr(8)), '\\f', chr(12)), '\\u007F', chr(127)), '\\u0000', ''),
-    chr(57344), '\\')
+  array_to_string(list_transform(string_split(term_escaped(n3), '\\\\'),
+    lambda part: unescaped(part)), '\\')
   ELSE term_escaped(n3) END;
 CREATE MACRO term_string(n3) AS CASE WHEN n3[1] = '"' AND n3[-1] <> '>' THEN term_lex(n3) END;
 CREATE MACRO term_lang(n3) AS CASE WHEN n3[1] <> '"' THEN NULL
   ELSE regexp_extract(n3, '"@([A-Za-z0-9-]+)$', 1) END;
-CREATE MACRO quoted(lex) AS '"' || replace(replace(replace(replace(lex, '\\', '\\\\'), '"', '\\"'),
-  chr(10), '\\n'), chr(13), '\\r') || '"';
+CREATE MACRO escaped(sign) AS CASE unicode(sign)
+  WHEN 8 THEN '\\b' WHEN 9 THEN '\\t' WHEN 10 THEN '\\n' WHEN 12 THEN '\\f' WHEN 13 THEN '\\r'
+  ELSE printf('\\u%04X', unicode(sign)) END;
+CREATE MACRO quoted(lex) AS '"' || CASE WHEN regexp_matches(lex, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]')
+  THEN array_to_string(list_transform(
+    string_split(replace(replace(lex, '\\', '\\\\'), '"', '\\"'), ''), lambda sign:
+    CASE WHEN regexp_matches(sign, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]') THEN escaped(sign)
+      ELSE sign END), '')
+  ELSE replace(replace(lex, '\\', '\\\\'), '"', '\\"') END || '"';
 CREATE MACRO literal_n3(lex, dt) AS quoted(lex) || '^^<' || dt || '>';
 CREATE MACRO number_lex(num, cls) AS CASE
-  WHEN cls = 4 THEN CAST(CAST(num AS BIGINT) AS VARCHAR)
-  WHEN cls = 5 AND num = trunc(num) THEN CAST(CAST(num AS BIGINT) AS VARCHAR) || '.0'
+  WHEN cls = 4 THEN CAST(TRY_CAST(num AS HUGEINT) AS VARCHAR)
+  WHEN cls = 5 AND num = trunc(num) THEN CAST(TRY_CAST(num AS HUGEINT) AS VARCHAR) || '.0'
   WHEN num = 'Infinity'::DOUBLE THEN 'INF' WHEN num = '-Infinity'::DOUBLE THEN '-INF'
   WHEN isnan(num) THEN 'NaN' ELSE CAST(num AS VARCHAR) END;
 CREATE MACRO number_n3(num, cls) AS CASE WHEN num IS NOT NULL THEN
   literal_n3(number_lex(num, cls), CASE cls WHEN 4 THEN '{XSD}integer'
     WHEN 5 THEN '{XSD}decimal' ELSE '{XSD}double' END) END;
 CREATE MACRO moment_of(lex, dt) AS CASE dt
-  WHEN '{XSD}dateTime' THEN coalesce(
+  WHEN '{XSD}dateTime' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}T.*{_ZONE}') THEN coalesce(
     CASE WHEN regexp_matches(lex, 'T.*(Z|[+-][0-9][0-9]:[0-9][0-9])$')
-      THEN TRY_CAST(lex AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END, TRY_CAST(lex AS TIMESTAMP))
-  WHEN '{XSD}date' THEN TRY_CAST(TRY_CAST(left(lex, 10) AS DATE) AS TIMESTAMP)
-  WHEN '{XSD}gYear' THEN TRY_CAST(TRY_CAST(left(lex, 4) || '-01-01' AS DATE) AS TIMESTAMP)
-  WHEN '{XSD}gYearMonth' THEN TRY_CAST(TRY_CAST(left(lex, 7) || '-01' AS DATE) AS TIMESTAMP) END;
+      THEN TRY_CAST(lex AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END, TRY_CAST(lex AS TIMESTAMP)) END
+  WHEN '{XSD}date' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}{_ZONE}')
+    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}-{_TWO}') AS DATE) AS TIMESTAMP) END
+  WHEN '{XSD}gYear' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}{_ZONE}')
+    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}') || '-01-01' AS DATE) AS TIMESTAMP) END
+  WHEN '{XSD}gYearMonth' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}{_ZONE}')
+    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}') || '-01' AS DATE) AS TIMESTAMP) END END;
 CREATE MACRO last_moment_of(lex, dt) AS CASE dt
   WHEN '{XSD}dateTime' THEN moment_of(lex, dt)
   WHEN '{XSD}date' THEN moment_of(lex, dt) + INTERVAL '86399 seconds'
@@ -84,7 +106,8 @@ CREATE MACRO number_of(lex, dt) AS CASE
     THEN CASE WHEN regexp_matches(lex, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)$')
       THEN TRY_CAST(lex AS DOUBLE) END
   WHEN dt IN ('{XSD}double', '{XSD}float')
-    THEN TRY_CAST(replace(lex, 'INF', 'Infinity') AS DOUBLE) END;
+    THEN CASE WHEN regexp_full_match(lex, '{_DOUBLE}')
+      THEN TRY_CAST(replace(lex, 'INF', 'Infinity') AS DOUBLE) END END;
 CREATE MACRO class_of(n3, lex, dt) AS CASE
   WHEN n3[1] = '<' THEN {IRI} WHEN n3[1] = '_' THEN {BLANK}
   WHEN dt = '{XSD}string' THEN {STRING}
@@ -105,9 +128,12 @@ class Columns:
 
     def __init__(self) -> None:
         self.con = duckdb.connect()
+        self.con.execute("SET enable_progress_bar = false")
         self.predicates: dict[str, int] = {}
         self.next_triple = 0
         self.superclasses: list[tuple[str, str]] = []
+        self.files: list[Path] = []
+        self.refused: list[SourceError] = []
         self._constants: dict[str, int] = {}
         self.con.execute(_MACROS)
         self.con.execute(
@@ -118,17 +144,32 @@ class Columns:
 
     # -- loading ---------------------------------------------------------------------------------
 
-    def load(self, sources: Iterable[str], *, background: Iterable[Path] = ()) -> int:
+    def load(
+        self, sources: Iterable[str], *, background: Iterable[Path] = (), keep_going: bool = False
+    ) -> int:
         """Read sources, and beside them background files (the ontology), into terms and quads.
 
         Returns the number of distinct quads of the sources. Background triples take part in
-        reasoning but are no evidence. Raises SourceError; then nothing has been loaded.
+        reasoning but are no evidence. Raises SourceError; then nothing has been loaded. With
+        `keep_going` files that cannot be read are left out, each as a whole, and `refused` has
+        their errors; still raised where no file is left.
         """
-        files = [(file, False) for source in sources for file in files_of(source)]
-        files += [(file, True) for file in background]
+        found, self.refused = files_in(sources, keep_going=keep_going)
+        files = [*((file, False) for file in found), *((file, True) for file in background)]
+        self.files = list(found)
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-            for number, (file, _) in enumerate(files):
-                write_lines(file, Path(folder) / f"{number}.nq")
+            for number, (file, behind) in enumerate(files):
+                lines = Path(folder) / f"{number}.nq"
+                try:
+                    write_lines(file, lines)
+                except SourceError as error:
+                    if behind or not keep_going:
+                        raise
+                    self.refused.append(error)
+                    self.files.remove(file)
+                    lines.write_bytes(b"")
+            if self.refused and not self.files:
+                raise self.refused[0]
             return self._encode(folder, [behind for _, behind in files])
 
     def _encode(self, folder: str, background: list[bool]) -> int:
@@ -220,6 +261,20 @@ class Columns:
             """
         )
 
+    def append_iris(self, query: str, after: int) -> str:
+        """Put new IRIs into the dictionary, from the rows (n, iri) of `query`; n counts from `after`.
+
+        None of them may be there yet, nor occur twice. Returns a query for the rows (n, id).
+        """
+        first = self._next_term() - after
+        self.con.execute(
+            f"""
+            INSERT INTO terms
+            SELECT ({first} + n) * 2, '<' || iri || '>', {IRI}, iri, NULL, NULL, NULL, NULL FROM ({query})
+            """
+        )
+        return f"SELECT n, ({first} + n) * 2 AS id FROM ({query})"
+
     def ids_of(self, n3s: Iterable[str]) -> dict[str, int]:
         """The ids of those of these N-Triples terms that the dictionary holds."""
         wanted = list(dict.fromkeys(n3s))
@@ -237,6 +292,13 @@ class Columns:
                 known = self.ids_of([n3])
             self._constants[n3] = known[n3]
         return self._constants[n3]
+
+    def learn(self, n3s: Iterable[str]) -> None:
+        """Look up the ids of many terms at once, so that `id_of` has them at hand."""
+        wanted = [n3 for n3 in dict.fromkeys(n3s) if n3 not in self._constants]
+        if wanted:
+            self.add_terms("SELECT unnest($wanted)", {"wanted": wanted})
+            self._constants |= self.ids_of(wanted)
 
     # -- tables ----------------------------------------------------------------------------------
 
@@ -279,16 +341,21 @@ class Columns:
 
     def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
         """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
+        return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})", params)
+
+    def add_each(self, predicate: str, rows: str, params: Mapping[str, Any] | None = None) -> int:
+        """The same for triples (s, o, c, r), each with the number of the rule that infers it."""
         table = self.table(predicate)
         start = self.next_triple
         done = self.con.execute(
             f"""
             INSERT INTO {table}
-            SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, {rule}
-            FROM (SELECT s, o, min(c) AS c FROM ({rows}) WHERE s IS NOT NULL AND o IS NOT NULL
-                  AND s % 2 = 0 GROUP BY s, o) ANTI JOIN {table} AS known USING (s, o)
+            SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, r
+            FROM (SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL
+                  AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o)
+            ANTI JOIN {table} AS known USING (s, o)
             """,
-            dict(params),
+            dict(params or {}),
         ).fetchone()
         found = int(done[0]) if done else 0
         self.next_triple += found

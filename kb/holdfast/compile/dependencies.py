@@ -24,7 +24,9 @@ ANY_TYPE = "a *"
 ANYTHING = "*"
 _TYPE = URIRef(RDF_TYPE)
 _FINDING = URIRef(HF + "Finding")
-_FINDING_PREDICATES = frozenset(URIRef(HF + name) for name in ("venture", "rule", "basis", "effect", "certainty"))
+_FINDING_PREDICATES = frozenset(
+    URIRef(HF + name) for name in ("venture", "rule", "basis", "effect", "certainty")
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Reads:
     below: frozenset[str]
 
 
-def reads_of(algebra: CompValue, notations: Mapping[str, str], bases: Iterable[str], effects: Iterable[str]) -> Reads:
+def reads_of(
+    algebra: CompValue, notations: Mapping[str, str], bases: Iterable[str], effects: Iterable[str]
+) -> Reads:
     """What a query reads.
 
     `notations` names concepts; `bases` and `effects` are all that a finding may have, for the
@@ -56,13 +60,19 @@ def template_keys(algebra: CompValue, superclasses: Mapping[str, Iterable[str]])
     asked = _types_asked(algebra.p)
     for subject, predicate, value in algebra.template:
         if not isinstance(predicate, URIRef):
-            raise Refusal("a variable as predicate in CONSTRUCT", "Write one rule for each predicate.")
+            raise Refusal(
+                "a variable as predicate in CONSTRUCT", "Write one rule for each predicate."
+            )
         if predicate != _TYPE:
             keys.add(str(predicate))
         elif isinstance(value, URIRef):
             known = {cls for node, cls in asked if node == subject}
             known |= {above for cls in known for above in superclasses.get(cls, ())}
-            keys |= {f"a {cls}" for cls in (str(value), *superclasses.get(str(value), ())) if cls not in known}
+            keys |= {
+                f"a {cls}"
+                for cls in (str(value), *superclasses.get(str(value), ()))
+                if cls not in known
+            }
         else:
             keys.add(ANY_TYPE)
     return frozenset(keys)
@@ -78,21 +88,29 @@ def _types_asked(node: Any) -> set[tuple[Any, str]]:
         return _types_asked(node.p1)
     if node.name == "Project":
         return {(s, cls) for s, cls in _types_asked(node.p) if s in node.PV}
-    return {pair for part in (node.get("p"), node.get("p1"), node.get("p2")) for pair in _types_asked(part)}
+    return {
+        pair
+        for part in (node.get("p"), node.get("p1"), node.get("p2"))
+        for pair in _types_asked(part)
+    }
 
 
 def meets(read: str, written: str) -> bool:
     """Whether a key that is written may be what another key reads."""
     if read == ANYTHING or read == written:
         return True
-    return {read, written} & {ANY_TYPE} != set() and read.startswith("a ") and written.startswith("a ")
+    return (
+        {read, written} & {ANY_TYPE} != set() and read.startswith("a ") and written.startswith("a ")
+    )
 
 
 Limits = Mapping[str, frozenset[str]]
 
 
 class _Collector:
-    def __init__(self, notations: Mapping[str, str], bases: tuple[str, ...], effects: tuple[str, ...]) -> None:
+    def __init__(
+        self, notations: Mapping[str, str], bases: tuple[str, ...], effects: tuple[str, ...]
+    ) -> None:
         self.notations = notations
         self.bases = bases
         self.effects = effects
@@ -145,9 +163,15 @@ class _Collector:
 
     def _bgp(self, triples: Iterable[tuple[Any, Any, Any]], limits: Limits, below: bool) -> None:
         listed = list(triples)
-        findings = {subject for subject, predicate, value in listed if predicate == _TYPE and value == _FINDING}
+        findings = {
+            subject
+            for subject, predicate, value in listed
+            if predicate == _TYPE and value == _FINDING
+        }
         for finding in findings:
-            star = [(predicate, value) for subject, predicate, value in listed if subject == finding]
+            star = [
+                (predicate, value) for subject, predicate, value in listed if subject == finding
+            ]
             bases = self._choices(star, "basis", limits, self.bases)
             effects = self._choices(star, "effect", limits, self.effects)
             for basis, effect in product(bases, effects):
@@ -167,7 +191,9 @@ class _Collector:
             else:
                 self.add(ANY_TYPE, below)
 
-    def _choices(self, star: list[tuple[Any, Any]], name: str, limits: Limits, every: tuple[str, ...]) -> Iterable[str]:
+    def _choices(
+        self, star: list[tuple[Any, Any]], name: str, limits: Limits, every: tuple[str, ...]
+    ) -> Iterable[str]:
         for predicate, value in star:
             if predicate == URIRef(HF + name):
                 if isinstance(value, URIRef):

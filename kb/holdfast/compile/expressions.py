@@ -120,10 +120,13 @@ def _arithmetic(
         other = value(operand)
         one, two = exp.paren(result.number()), exp.paren(other.number())
         kind = sql.call("greatest", result.cls(), other.cls())
+        amount: SQL
         if operator == "/":
             divided = exp.Div(this=exp.cast(one, "DOUBLE"), expression=exp.cast(two, "DOUBLE"))
-            by_zero = sql.both([sql.equal(two, sql.number(0)), exp.LT(this=kind, expression=sql.number(DOUBLE))])
-            amount: SQL = sql.cases((by_zero, exp.cast(exp.null(), "DOUBLE")), otherwise=divided)
+            by_zero = sql.both(
+                [sql.equal(two, sql.number(0)), exp.LT(this=kind, expression=sql.number(DOUBLE))]
+            )
+            amount = sql.cases((by_zero, exp.cast(exp.null(), "DOUBLE")), otherwise=divided)
             kind = sql.call("greatest", kind, sql.number(DECIMAL))
         else:
             amount = operations[str(operator)](this=one, expression=two)
@@ -139,18 +142,46 @@ def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
     inner = value(arguments[0])
     if target == "string":
         return Text(inner.lex())
-    numeric = sql.call("coalesce", inner.num(), exp.TryCast(this=inner.lex(), to=exp.DataType.build("DOUBLE")))
-    if target == "integer":
-        return Number(sql.call("trunc", numeric), INTEGER)
-    if target == "decimal":
-        return Number(numeric, DECIMAL)
-    if target in ("double", "float"):
-        return Number(numeric, DOUBLE)
-    if target == "boolean":
-        spelt = sql.call("number_of", inner.lex(), sql.text(XSD + "boolean"))
-        return Truth(exp.NEQ(this=sql.call("coalesce", inner.num(), spelt), expression=sql.number(0)))
-    if target in ("date", "dateTime", "gYear"):
-        return Written(sql.call("literal_n3", inner.lex(), sql.text(XSD + target)))
+    cls = inner.cls()
+    if target in ("integer", "decimal", "double", "boolean"):
+        amount = sql.cases(
+            (Value._is(cls, (BOOLEAN, *NUMBERS)), inner.num()),
+            (
+                Value._is(cls, (STRING,)),
+                sql.call("number_of", inner.lex(), sql.text(XSD + target)),
+            ),
+        )
+        if target == "boolean":
+            return Truth(exp.NEQ(this=amount, expression=sql.number(0)))
+        if target == "double":
+            return Number(amount, DOUBLE)
+        finite = sql.cases((sql.call("isfinite", amount), amount.copy()))
+        if target == "decimal":
+            return Number(finite, DECIMAL)
+        return Number(sql.call("trunc", finite), INTEGER)
+    if target in ("date", "dateTime"):
+        day = sql.call("left", inner.lex(), sql.number(10))
+        if target == "date":
+            zone = sql.call(
+                "regexp_extract", inner.lex(), sql.text("T.*?(Z|[+-][0-9][0-9]:[0-9][0-9])?$"),
+                sql.number(1),
+            )  # fmt: skip
+            same, other = DATE, DATETIME
+        else:
+            rest = sql.call("substr", inner.lex(), sql.number(11))
+            zone = exp.DPipe(this=sql.text("T00:00:00"), expression=rest)
+            same, other = DATETIME, DATE
+        typed = sql.text(XSD + target)
+        valid = sql.call("moment_of", inner.lex(), typed)
+        spelt = sql.cases(
+            (Value._is(cls, (same,)), inner.lex()),
+            (Value._is(cls, (other,)), exp.DPipe(this=day, expression=exp.paren(zone))),
+            (
+                sql.both([Value._is(cls, (STRING,)), exp.Not(this=sql.missing(valid))]),
+                inner.lex(),
+            ),
+        )
+        return Written(sql.call("literal_n3", spelt, typed))
     raise Refusal(f"the cast to xsd:{target}")
 
 
@@ -164,9 +195,20 @@ def _kind_test(*kinds: int) -> Callable[[CompValue, Compile], Value]:
     return test
 
 
+def _compatible(one: Value, other: Value, answer: SQL) -> SQL:
+    """The answer where the second string has no language or that of the first (§17.4.3.1.2)."""
+    if other.kinds <= {STRING}:
+        return answer
+    tag = other.lang()
+    fit = sql.either([sql.equal(tag, sql.text("")), sql.equal(tag.copy(), one.lang())])
+    return sql.cases((fit, answer))
+
+
 def _text_test(function: str) -> Callable[[CompValue, Compile], Value]:
     def test(node: CompValue, value: Compile) -> Value:
-        return Truth(sql.call(function, value(node.arg1).string(), value(node.arg2).string()))
+        one, other = value(node.arg1), value(node.arg2)
+        found = sql.call(function, one.string(), other.string())
+        return Truth(_compatible(one, other, found))
 
     return test
 
@@ -181,14 +223,19 @@ def _rounded(function: str) -> Callable[[CompValue, Compile], Value]:
 
 def _half_up(node: CompValue, value: Compile) -> Value:
     inner = value(node.arg)  # XPath rounds halves towards positive infinity
-    return Amount(sql.call("floor", exp.Add(this=inner.number(), expression=sql.number(0.5))), inner.cls())
+    return Amount(
+        sql.call("floor", exp.Add(this=inner.number(), expression=sql.number(0.5))), inner.cls()
+    )
 
 
-def _part_of_date(part: str) -> Callable[[CompValue, Compile], Value]:
+def _part_of_date(start: int, length: int, *kinds: int) -> Callable[[CompValue, Compile], Value]:
+    """Digits of a date as it is written: its own zone counts, not Greenwich (XPath §10.5)."""
+
     def compute(node: CompValue, value: Compile) -> Value:
         inner = value(node.arg)
-        dated = sql.cases((Value._is(inner.cls(), (DATETIME, DATE, YEAR)), inner.moment()))
-        return Number(sql.call(part, dated), INTEGER)
+        digits = sql.call("substr", inner.lex(), sql.number(start), sql.number(length))
+        part = sql.cases((Value._is(inner.cls(), kinds), digits))
+        return Number(exp.TryCast(this=part, to=exp.DataType.build("BIGINT")), INTEGER)
 
     return compute
 
@@ -223,42 +270,68 @@ def _substring(node: CompValue, value: Compile) -> Value:
     return _like(value(node.arg), lambda text: sql.call("substr", text, *arguments))
 
 
+def _tagged(text: SQL, tag: SQL) -> SQL:
+    marked = exp.DPipe(
+        this=exp.DPipe(this=sql.call("quoted", text), expression=sql.text("@")), expression=tag
+    )
+    return sql.cases(
+        (exp.NEQ(this=tag.copy(), expression=sql.text("")), marked),
+        otherwise=sql.call("quoted", text.copy()),
+    )
+
+
 def _around(before: bool) -> Callable[[CompValue, Compile], Value]:
     def compute(node: CompValue, value: Compile) -> Value:
-        mark = value(node.arg2).string()
-
-        def cut(text: SQL) -> SQL:
-            place = sql.call("instr", text, mark)
-            if before:
-                piece = sql.call("left", text, exp.Sub(this=place, expression=sql.number(1)))
-            else:
-                piece = sql.call("substr", text, exp.Add(this=place, expression=sql.call("length", mark)))
-            return sql.cases((exp.GT(this=place, expression=sql.number(0)), piece),
-                             (sql.equal(place, sql.number(0)), sql.text("")))  # fmt: skip
-
-        return _like(value(node.arg1), cut)
+        one, other = value(node.arg1), value(node.arg2)
+        text, mark = one.string(), other.string()
+        place = sql.call("instr", text, mark)
+        if before:
+            piece = sql.call("left", text, exp.Sub(this=place, expression=sql.number(1)))
+        else:
+            after = exp.Add(this=place, expression=sql.call("length", mark))
+            piece = sql.call("substr", text, after)
+        found = sql.cases(
+            (exp.GT(this=place, expression=sql.number(0)), _tagged(piece, one.lang())),
+            (sql.equal(place, sql.number(0)), sql.text('""')),
+        )
+        return Written(_compatible(one, other, found))
 
     return compute
 
 
-def _flags(node: CompValue) -> SQL:
-    flags = str(node.flags or "")
-    if set(flags) - set("ismx"):
-        raise Refusal(f"the regular-expression flags '{flags}'")
-    if "x" in flags:
-        raise Refusal("the regular-expression flag x")
-    return sql.text("".join({"i": "i", "s": "s", "m": "m"}[flag] for flag in flags))
+def _flags(node: CompValue) -> str:
+    """The flags as RE2 reads them at the head of a pattern."""
+    flags = str(node.flags if node.flags is not None else "")
+    refused = sorted(set(flags) - set("ism"))
+    if refused or (node.flags is not None and not isinstance(node.flags, Literal)):
+        raise Refusal(f"the regular-expression flags '{flags}'", "Use i, s and m, or none.")
+    return f"(?{''.join(sorted(set(flags)))})" if flags else ""
+
+
+def _pattern(node: CompValue, value: Compile) -> SQL:
+    pattern = value(node.pattern).string()
+    flags = _flags(node)
+    return exp.DPipe(this=sql.text(flags), expression=exp.paren(pattern)) if flags else pattern
 
 
 def _regex(node: CompValue, value: Compile) -> Value:
-    return Truth(sql.call("regexp_matches", value(node.text).string(), value(node.pattern).string(), _flags(node)))
+    return Truth(sql.call("regexp_matches", value(node.text).string(), _pattern(node, value)))
 
 
 def _replace(node: CompValue, value: Compile) -> Value:
-    replacement = sql.call("regexp_replace", value(node.replacement).string(), sql.text(r"\$(\d)"), sql.text(r"\\\1"), sql.text("g"))
-    flags = sql.call("concat", sql.text("g"), _flags(node))
-    pattern = value(node.pattern).string()
-    return _like(value(node.arg), lambda text: sql.call("regexp_replace", text, pattern, replacement, flags))
+    replacement = sql.call(
+        "regexp_replace",
+        value(node.replacement).string(),
+        sql.text(r"\$(\d)"),
+        sql.text(r"\\\1"),
+        sql.text("g"),
+    )
+    pattern = _pattern(node, value)
+    every = sql.text("g")
+    return _like(
+        value(node.arg),
+        lambda text: sql.call("regexp_replace", text, pattern, replacement, every),
+    )
 
 
 def _concat(node: CompValue, value: Compile) -> Value:
@@ -266,7 +339,11 @@ def _concat(node: CompValue, value: Compile) -> Value:
     text: SQL = sql.text("")
     for part in parts:
         text = exp.DPipe(this=text, expression=exp.paren(part.string()))
-    return Text(text)
+    if not parts or any(part.kinds <= {STRING} for part in parts):
+        return Text(text)
+    tags = [part.lang() for part in parts]
+    shared = [sql.equal(tags[0].copy(), tag) for tag in tags[1:]]
+    return Written(_tagged(text, sql.cases((sql.both(shared), tags[0]), otherwise=sql.text(""))))
 
 
 def _coalesce(node: CompValue, value: Compile) -> Value:
@@ -277,23 +354,48 @@ def _coalesce(node: CompValue, value: Compile) -> Value:
 def _if(node: CompValue, value: Compile) -> Value:
     test, one, other = value(node.arg1).truth(), value(node.arg2), value(node.arg3)
     refused = sql.missing(test)
-    return Written(sql.cases((refused, exp.cast(exp.null(), "VARCHAR")), (test.copy(), one.n3()), otherwise=other.n3()))
+    return Written(
+        sql.cases(
+            (refused, exp.cast(exp.null(), "VARCHAR")),
+            (test.copy(), one.n3()),
+            otherwise=other.n3(),
+        )
+    )
 
 
 def _iri(node: CompValue, value: Compile) -> Value:
     inner = value(node.arg)
     fit = Value._is(inner.cls(), (IRI, STRING))
-    made = exp.DPipe(this=exp.DPipe(this=sql.text("<"), expression=inner.lex()), expression=sql.text(">"))
+    made = exp.DPipe(
+        this=exp.DPipe(this=sql.text("<"), expression=inner.lex()), expression=sql.text(">")
+    )
     return Written(sql.cases((fit, made)))
 
 
+def _plain(value: Value) -> SQL:
+    """The text of a string without a language; NULL for all else."""
+    return sql.cases((Value._is(value.cls(), (STRING,)), value.lex()))
+
+
 def _strdt(node: CompValue, value: Compile) -> Value:
-    return Written(sql.call("literal_n3", value(node.arg1).string(), value(node.arg2).lex()))
+    named = value(node.arg2)
+    datatype = sql.cases((Value._is(named.cls(), (IRI,)), named.lex()))
+    plain = sql.equal(datatype.copy(), sql.text(XSD + "string"))
+    text = _plain(value(node.arg1))
+    return Written(
+        sql.cases(
+            (plain, sql.call("quoted", text)),
+            otherwise=sql.call("literal_n3", text.copy(), datatype),
+        )
+    )
 
 
 def _strlang(node: CompValue, value: Compile) -> Value:
-    quoted = sql.call("quoted", value(node.arg1).string())
-    return Written(exp.DPipe(this=exp.DPipe(this=quoted, expression=sql.text("@")), expression=value(node.arg2).string()))
+    quoted = sql.call("quoted", _plain(value(node.arg1)))
+    tag = sql.call("lower", _plain(value(node.arg2)))
+    return Written(
+        exp.DPipe(this=exp.DPipe(this=quoted, expression=sql.text("@")), expression=exp.paren(tag))
+    )
 
 
 def _langmatches(node: CompValue, value: Compile) -> Value:
@@ -312,7 +414,9 @@ def _langmatches(node: CompValue, value: Compile) -> Value:
 
 def _datatype(node: CompValue, value: Compile) -> Value:
     dt = value(node.arg).dt()
-    return Written(exp.DPipe(this=exp.DPipe(this=sql.text("<"), expression=dt), expression=sql.text(">")))
+    return Written(
+        exp.DPipe(this=exp.DPipe(this=sql.text("<"), expression=dt), expression=sql.text(">"))
+    )
 
 
 _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
@@ -333,7 +437,9 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_STRENDS": _text_test("ends_with"),
     "Builtin_STRBEFORE": _around(before=True),
     "Builtin_STRAFTER": _around(before=False),
-    "Builtin_STRLEN": lambda node, value: Number(sql.call("length", value(node.arg).string()), INTEGER),
+    "Builtin_STRLEN": lambda node, value: Number(
+        sql.call("length", value(node.arg).string()), INTEGER
+    ),
     "Builtin_SUBSTR": _substring,
     "Builtin_UCASE": _case_changed("upper"),
     "Builtin_LCASE": _case_changed("lower"),
@@ -344,9 +450,11 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_CEIL": _rounded("ceil"),
     "Builtin_FLOOR": _rounded("floor"),
     "Builtin_ROUND": _half_up,
-    "Builtin_YEAR": _part_of_date("year"),
-    "Builtin_MONTH": _part_of_date("month"),
-    "Builtin_DAY": _part_of_date("day"),
+    "Builtin_YEAR": _part_of_date(1, 4, DATETIME, DATE, YEAR),
+    "Builtin_MONTH": _part_of_date(6, 2, DATETIME, DATE),
+    "Builtin_DAY": _part_of_date(9, 2, DATETIME, DATE),
+    "Builtin_HOURS": _part_of_date(12, 2, DATETIME),
+    "Builtin_MINUTES": _part_of_date(15, 2, DATETIME),
     "Builtin_COALESCE": _coalesce,
     "Builtin_IF": _if,
     "Builtin_IRI": _iri,

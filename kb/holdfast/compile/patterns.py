@@ -133,7 +133,9 @@ class Compilation:
                 else:
                     places[name] = column
                 if never_literal or name not in held:
-                    held[name] = Held("id", node=never_literal or (name in held and held[name].node))
+                    held[name] = Held(
+                        "id", node=never_literal or (name in held and held[name].node)
+                    )
             else:
                 conditions.append(sql.equal(column, self.constant_key(n3_of(term))))
 
@@ -193,7 +195,9 @@ class Compilation:
             return one
         a, b = self.alias(), self.alias()
         conditions, columns, held = self._compatible(one, a, other, b)
-        columns += self._solution([sql.column(a, "c"), sql.column(b, "c")], [sql.column(a, "l"), sql.column(b, "l")])
+        columns += self._solution(
+            [sql.column(a, "c"), sql.column(b, "c")], [sql.column(a, "l"), sql.column(b, "l")]
+        )
         query = exp.select(*columns).from_(sql.derived(one.query, a))
         right = sql.derived(other.query, b)
         if conditions:
@@ -212,7 +216,9 @@ class Compilation:
             near, far = Lookups(self.alias), Lookups(self.alias)
             environment = {**self._environment(other, b, far), **self._environment(one, a, near)}
             test = compile_expression(node.expr, environment, self).truth()
-            return self._optional_where(one, a, near, other, b, far, conditions, columns, held, test)
+            return self._optional_where(
+                one, a, near, other, b, far, conditions, columns, held, test
+            )
         absent = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
         columns += self._solution(
             [sql.column(a, "c"), sql.call("coalesce", sql.column(b, "c"), sql.number(0))],
@@ -223,8 +229,17 @@ class Compilation:
         return Relation(query, held)
 
     def _optional_where(
-        self, one: Relation, a: str, near: Lookups, other: Relation, b: str, far: Lookups,
-        conditions: list[SQL], columns: list[SQL], held: dict[str, Held], test: SQL,
+        self,
+        one: Relation,
+        a: str,
+        near: Lookups,
+        other: Relation,
+        b: str,
+        far: Lookups,
+        conditions: list[SQL],
+        columns: list[SQL],
+        held: dict[str, Held],
+        test: SQL,
     ) -> Relation:
         """OPTIONAL with a FILTER over both sides: its join, and what finds no partner in it.
 
@@ -237,15 +252,25 @@ class Compilation:
         def joined(*selected: SQL) -> exp.Select:
             query = exp.select(*selected).from_(sql.derived(one.query.copy(), a))
             right = sql.derived(other.query.copy(), b)
-            query = query.join(right, on=sql.both(conditions)) if conditions else query.join(right, join_type="CROSS")
+            query = (
+                query.join(right, on=sql.both(conditions))
+                if conditions
+                else query.join(right, join_type="CROSS")
+            )
             return far.onto(near.onto(query)).where(test.copy())
 
         lone = self.alias()
         same = [
-            exp.NullSafeEQ(this=sql.column(a, f"v_{name}"), expression=sql.column(lone, f"v_{name}"))
+            exp.NullSafeEQ(
+                this=sql.column(a, f"v_{name}"), expression=sql.column(lone, f"v_{name}")
+            )
             for name in one.held
         ]
-        partner = joined(exp.Literal.number(1)).where(sql.both(same)) if same else joined(exp.Literal.number(1))
+        partner = (
+            joined(exp.Literal.number(1)).where(sql.both(same))
+            if same
+            else joined(exp.Literal.number(1))
+        )
         alone: list[SQL] = []
         for name, how in held.items():
             kind = "BIGINT" if how.kind in ("id", "integer") else "VARCHAR"
@@ -260,7 +285,12 @@ class Compilation:
         rest = exp.select(*alone).from_(sql.derived(one.query.copy(), lone))
         rest = rest.where(exp.Not(this=exp.Exists(this=partner)))
         alias = self.alias()
-        return Relation(exp.select("*").from_(sql.derived(exp.union(joined(*columns), rest, distinct=False), alias)), held)
+        return Relation(
+            exp.select("*").from_(
+                sql.derived(exp.union(joined(*columns), rest, distinct=False), alias)
+            ),
+            held,
+        )
 
     def _compatible(
         self, one: Relation, a: str, other: Relation, b: str, *, optional: bool = False
@@ -272,7 +302,9 @@ class Compilation:
         for name in dict.fromkeys([*one.held, *other.held]):
             left, right = one.held.get(name), other.held.get(name)
             if left and right:
-                x, y = self._alike(left, sql.column(a, f"v_{name}"), right, sql.column(b, f"v_{name}"))
+                x, y = self._alike(
+                    left, sql.column(a, f"v_{name}"), right, sql.column(b, f"v_{name}")
+                )
                 tests = [sql.equal(x, y)]
                 tests += [] if left.sure else [sql.missing(x.copy())]
                 tests += [] if right.sure else [sql.missing(y.copy())]
@@ -290,7 +322,9 @@ class Compilation:
                 held[name] = left
                 columns.append(sql.named(sql.column(a, f"v_{name}"), f"v_{name}"))
             elif right:
-                held[name] = replace(right, sure=right.sure and not optional, term=None if optional else right.term)
+                held[name] = replace(
+                    right, sure=right.sure and not optional, term=None if optional else right.term
+                )
                 columns.append(sql.named(sql.column(b, f"v_{name}"), f"v_{name}"))
         return conditions, columns, held
 
@@ -326,7 +360,9 @@ class Compilation:
                 side = relation.held.get(name)
                 kind = held[name].kind
                 if side is None:
-                    value: SQL = exp.cast(exp.null(), "BIGINT" if kind in ("id", "integer") else "VARCHAR")
+                    value: SQL = exp.cast(
+                        exp.null(), "BIGINT" if kind in ("id", "integer") else "VARCHAR"
+                    )
                 elif side.kind == kind:
                     value = sql.column(alias, f"v_{name}")
                 else:
@@ -353,7 +389,11 @@ class Compilation:
             ])
             for name in shared
         ]  # fmt: skip
-        taken = exp.select("1").from_(sql.derived(other.query, b)).where(sql.both([*conditions, sql.either(overlap)]))
+        taken = (
+            exp.select("1")
+            .from_(sql.derived(other.query, b))
+            .where(sql.both([*conditions, sql.either(overlap)]))
+        )
         query = exp.select("*").from_(sql.derived(one.query, a))
         return Relation(query.where(exp.Not(this=exp.Exists(this=taken))), one.held)
 
@@ -372,11 +412,17 @@ class Compilation:
         name = str(node.var)
         value = compile_expression(node.expr, environment, self)
         held, column = self._hold(value, node.expr, relation)
-        query = exp.select(_every(alias), sql.named(column, f"v_{name}")).from_(sql.derived(relation.query, alias))
+        query = exp.select(_every(alias), sql.named(column, f"v_{name}")).from_(
+            sql.derived(relation.query, alias)
+        )
         return Relation(lookups.onto(query), {**relation.held, name: held})
 
     def _hold(self, value: Value, expression: Any, relation: Relation) -> tuple[Held, SQL]:
-        if isinstance(expression, Variable) and str(expression) in relation.held and value.id() is not None:
+        if (
+            isinstance(expression, Variable)
+            and str(expression) in relation.held
+            and value.id() is not None
+        ):
             column = value.id()
             assert column is not None
             return relation.held[str(expression)], column
@@ -423,7 +469,10 @@ class Compilation:
         relation = self.pattern(node.p)
         alias = self.alias()
         keys = [sql.column(alias, f"v_{name}") for name in relation.held]
-        columns = [sql.named(key.copy(), f"v_{name}") for key, name in zip(keys, relation.held, strict=True)]
+        columns = [
+            sql.named(key.copy(), f"v_{name}")
+            for key, name in zip(keys, relation.held, strict=True)
+        ]
         columns.append(sql.named(sql.call("min", sql.column(alias, "c")), "c"))
         if self.lineage:
             columns.append(sql.named(_flattened(alias), "l"))
@@ -435,8 +484,10 @@ class Compilation:
     def _tomultiset(self, node: CompValue) -> Relation:
         if node.p.name == "values":
             return self._table_of_values(node.p)
-        if self.focus and self.focus not in {str(name) for name in node.p.get("PV", [])} and (
-            self.focus in _names(node.p) and _is_select(node.p)
+        if (
+            self.focus
+            and self.focus not in {str(name) for name in node.p.get("PV", [])}
+            and (self.focus in _names(node.p) and _is_select(node.p))
         ):
             raise Refusal(
                 f"a sub-SELECT that uses ${self.focus} without giving it",
@@ -460,7 +511,9 @@ class Compilation:
         if branches is None:
             raise Refusal("VALUES without a row")
         held = {
-            str(name): Held("id", sure=all(isinstance(row.get(name), (URIRef, Literal)) for row in rows))
+            str(name): Held(
+                "id", sure=all(isinstance(row.get(name), (URIRef, Literal)) for row in rows)
+            )
             for name in names
         }
         return Relation(branches, held)
@@ -486,7 +539,8 @@ class Compilation:
             groups.append(sql.column(alias, f"v_{name}"))
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
             raise Refusal(
-                f"an aggregate over all of ${self.focus}", f"GROUP BY ${self.focus}, so that each has its own."
+                f"an aggregate over all of ${self.focus}",
+                f"GROUP BY ${self.focus}, so that each has its own.",
             )
         for aggregate in node.A:
             name = str(aggregate.res)
@@ -499,7 +553,11 @@ class Compilation:
             value, how = self._aggregate(aggregate, environment, relation, alias)
             columns.append(sql.named(value, f"v_{name}"))
             held[name] = how
-        columns.append(sql.named(sql.call("coalesce", sql.call("max", sql.column(alias, "c")), sql.number(0)), "c"))
+        columns.append(
+            sql.named(
+                sql.call("coalesce", sql.call("max", sql.column(alias, "c")), sql.number(0)), "c"
+            )
+        )
         if self.lineage:
             columns.append(sql.named(_flattened(alias), "l"))
         query = lookups.onto(exp.select(*columns).from_(sql.derived(relation.query, alias)))
@@ -518,7 +576,9 @@ class Compilation:
             value = compile_expression(node.vars, environment, self)
             counted = value.id() if value.id() is not None else value.n3()
             assert counted is not None
-            return exp.Count(this=exp.Distinct(expressions=[counted]) if distinct else counted), count
+            return exp.Count(
+                this=exp.Distinct(expressions=[counted]) if distinct else counted
+            ), count
         value = compile_expression(node.vars, environment, self)
         maybe = Held("n3", sure=False)
         if node.name in ("Aggregate_Sum", "Aggregate_Avg"):
@@ -529,7 +589,9 @@ class Compilation:
             if node.name == "Aggregate_Avg":
                 kind = sql.call("greatest", kind, sql.number(DECIMAL))
             whole = sql.equal(sql.call("count", exp.Star()), sql.call("count", value.number()))
-            return sql.cases((whole, Amount(sql.call("coalesce", total, sql.number(0)), kind).n3())), maybe
+            return sql.cases(
+                (whole, Amount(sql.call("coalesce", total, sql.number(0)), kind).n3())
+            ), maybe
         if node.name in ("Aggregate_Min", "Aggregate_Max"):
             function = "min" if node.name == "Aggregate_Min" else "max"
             if value.kinds <= {STRING}:
@@ -548,7 +610,12 @@ class Compilation:
         if node.name == "Aggregate_GroupConcat":
             words = value.lex()
             separator = sql.text(str(node.separator) if node.separator is not None else " ")
-            listed = sql.call("list_sort", sql.call("list_distinct", sql.call("list", words)) if distinct else sql.call("list", words))
+            listed = sql.call(
+                "list_sort",
+                sql.call("list_distinct", sql.call("list", words))
+                if distinct
+                else sql.call("list", words),
+            )
             return Text(sql.call("array_to_string", listed, separator)).n3(), maybe
         raise Refusal(node.name.removeprefix("Aggregate_").upper())
 
@@ -588,7 +655,9 @@ class Compilation:
         if group.name in ("GroupGraphPatternSub", "SubSelect"):
             group = translateGroupGraphPattern(group)
         if group.name == "Union":
-            return sql.either([self.exists(group.p1, environment), self.exists(group.p2, environment)])
+            return sql.either(
+                [self.exists(group.p1, environment), self.exists(group.p2, environment)]
+            )
         filters: list[Any] = []
         while group.name == "Filter":
             filters.append(group.expr)

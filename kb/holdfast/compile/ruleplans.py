@@ -51,14 +51,23 @@ def compile_rule(
     elif algebra.name == "ConstructQuery":
         templates = _templates(algebra)
         relation = compilation.pattern(algebra.p)
-        wanted = [str(term) for t in templates for term in (t.subject, t.value) if isinstance(term, Variable)]
+        wanted = [
+            str(term)
+            for t in templates
+            for term in (t.subject, t.value)
+            if isinstance(term, Variable)
+        ]
         names = list(dict.fromkeys([FOCUS, *wanted]))
         loose = [name for name in names if name not in relation.held and name != FOCUS]
         if loose:
             raise Refusal(f"?{loose[0]} in the template, which the pattern does not bind")
-        relation = Relation(relation.query, {n: relation.held[n] for n in names if n in relation.held})
+        relation = Relation(
+            relation.query, {n: relation.held[n] for n in names if n in relation.held}
+        )
     else:
-        raise Refusal(f"{algebra.name.removesuffix('Query').upper()} in a rule", "Use SELECT or CONSTRUCT.")
+        raise Refusal(
+            f"{algebra.name.removesuffix('Query').upper()} in a rule", "Use SELECT or CONSTRUCT."
+        )
     relation = compilation.join(compilation.targeted(), relation)
     names = [FOCUS, *(name for name in relation.held if name != FOCUS)]
     return _plan(compilation, relation, names), templates
@@ -114,17 +123,23 @@ def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -
         columns.append(sql.named(exp.Array(expressions=[sql.column(alias, "t")]), "l"))
     query = exp.select(*columns).from_(members)
     if by_class:
-        query = query.where(sql.equal(sql.column(alias, "o"), compilation.constant_key(f"<{target.iri}>")))
+        query = query.where(
+            sql.equal(sql.column(alias, "o"), compilation.constant_key(f"<{target.iri}>"))
+        )
     if assessed_only:
         other = compilation.alias()
         excluded = (
             exp.select(sql.column(other, "s"))
             .from_(compilation.predicate_table(RDF_TYPE, other))
-            .where(sql.equal(sql.column(other, "o"), compilation.constant_key(f"<{HF}NotAssessed>")))
+            .where(
+                sql.equal(sql.column(other, "o"), compilation.constant_key(f"<{HF}NotAssessed>"))
+            )
         )
         unseen = exp.select(exp.column("node")).from_(exp.to_table("unassessed"))
         for query_out in (excluded, unseen):
-            query = query.where(exp.Not(this=exp.In(this=side.copy(), query=exp.Subquery(this=query_out))))
+            query = query.where(
+                exp.Not(this=exp.In(this=side.copy(), query=exp.Subquery(this=query_out)))
+            )
     return query
 
 
@@ -132,9 +147,12 @@ def _templates(algebra: CompValue) -> tuple[Template, ...]:
     result: list[Template] = []
     for subject, predicate, value in sorted(algebra.template, key=str):
         if isinstance(predicate, Variable):
-            raise Refusal("a variable as predicate in CONSTRUCT", "Write one rule for each predicate.")
+            raise Refusal(
+                "a variable as predicate in CONSTRUCT", "Write one rule for each predicate."
+            )
         if isinstance(subject, BNode) or isinstance(value, BNode):
-            raise Refusal("a blank node in CONSTRUCT", "Give the new node an IRI with BIND(IRI(…) AS ?node).")
+            raise Refusal(
+                "a blank node in CONSTRUCT", "Give the new node an IRI with BIND(IRI(…) AS ?node)."
+            )
         result.append(Template(subject, str(predicate), value))
     return tuple(result)
-

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
-SQL = exp.Expression
+SQL = exp.Expr
 
 
 def column(table: str, name: str) -> exp.Column:
     """`table.name`, quoted."""
-    return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True))
+    return exp.column(
+        exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True)
+    )
 
 
 def number(value: float) -> SQL:
@@ -61,10 +63,37 @@ def missing(value: SQL) -> SQL:
 
 def cases(*pairs: tuple[SQL, SQL], otherwise: SQL | None = None) -> SQL:
     """CASE WHEN … THEN … ELSE … END."""
+    if not pairs:
+        return otherwise if otherwise is not None else exp.cast(exp.null(), "BOOLEAN")
     tree = exp.Case()
     for condition, result in pairs:
         tree = tree.when(condition, result)
     return tree.else_(otherwise) if otherwise is not None else tree
+
+
+def once(value: SQL, name: str, body: Callable[[SQL], SQL]) -> SQL:
+    """What `body` makes of a value that stands in the query once, however often `body` uses it.
+
+    Without it a computation upon a computation doubles the query at every step.
+    """
+    made = exp.Lambda(this=body(exp.column(name)), expressions=[exp.to_identifier(name)])
+    listed = call("list_transform", exp.Array(expressions=[value]), made)
+    return call("list_extract", listed, number(1))
+
+
+def record(**fields: SQL) -> SQL:
+    """A struct."""
+    return exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
+            for name, value in fields.items()
+        ]
+    )
+
+
+def field(value: SQL, name: str) -> SQL:
+    """One field of a struct."""
+    return call("struct_extract", value, text(name))
 
 
 def greatest(values: Sequence[SQL]) -> SQL:

@@ -7,6 +7,7 @@ makes SQL's three-valued logic that of SPARQL 1.1 §17.2.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from holdfast.compile import sql
 from holdfast.compile.sql import SQL
 from holdfast.vocabulary import XSD
 
-IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = range(12)
+IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = (
+    range(12)
+)
 NUMBERS = (INTEGER, DECIMAL, DOUBLE)
 MOMENTS = (DATETIME, DATE, YEAR)
 DATATYPES = {
@@ -95,8 +98,14 @@ class Value(ABC):
         """The effective boolean value (SPARQL 1.1 §17.2.2)."""
         cls = self.cls()
         return sql.cases(
-            (self._is(cls, (BOOLEAN, *NUMBERS)), exp.NEQ(this=self.num(), expression=sql.number(0))),
-            (self._is(cls, (STRING, LANGSTRING)), exp.NEQ(this=self.lex(), expression=sql.text(""))),
+            (
+                self._is(cls, (BOOLEAN, *NUMBERS)),
+                exp.NEQ(this=self.num(), expression=sql.number(0)),
+            ),
+            (
+                self._is(cls, (STRING, LANGSTRING)),
+                exp.NEQ(this=self.lex(), expression=sql.text("")),
+            ),
         )
 
     @staticmethod
@@ -211,8 +220,10 @@ class Constant(Value):
     def num(self) -> SQL:
         kind = _class_of(self.term)
         if kind == BOOLEAN:
-            return sql.number(1 if self.term.toPython() else 0)  # type: ignore[attr-defined]
-        return sql.number(float(str(self.term))) if kind in NUMBERS else exp.null()
+            return sql.number(1 if str(self.term) in ("true", "1") else 0)
+        if kind not in NUMBERS:
+            return exp.cast(exp.null(), "DOUBLE")
+        return _double(float(str(self.term)))
 
 
 @dataclass
@@ -224,8 +235,40 @@ class Written(Value):
     def n3(self) -> SQL:
         return self.text
 
+    def _part(self, macro: str) -> SQL:
+        return sql.once(self.text, "term", lambda term: sql.call(macro, term))
+
+    def _of_parts(self, macro: str, *names: str) -> SQL:
+        def parts(term: SQL) -> SQL:
+            return sql.record(n3=term, lex=sql.call("term_lex", term), dt=sql.call("term_dt", term))
+
+        def answer(part: SQL) -> SQL:
+            known = exp.Not(this=sql.missing(sql.field(part, "n3")))
+            found = sql.call(macro, *(sql.field(part, name) for name in names))
+            return sql.cases((known, found))
+
+        return sql.once(sql.once(self.text, "term", parts), "part", answer)
+
+    def cls(self) -> SQL:
+        return self._of_parts("class_of", "n3", "lex", "dt")
+
+    def lex(self) -> SQL:
+        return self._part("term_lex")
+
+    def lang(self) -> SQL:
+        return self._part("term_lang")
+
+    def dt(self) -> SQL:
+        return self._part("term_dt")
+
+    def num(self) -> SQL:
+        return self._of_parts("number_of", "lex", "dt")
+
+    def moment(self) -> SQL:
+        return self._of_parts("moment_of", "lex", "dt")
+
     def string(self) -> SQL:
-        return sql.call("term_string", self.text)
+        return self._part("term_string")
 
 
 @dataclass
@@ -243,8 +286,10 @@ class Number(Value):
 
     def lex(self) -> SQL:
         if self.kind == INTEGER:
-            return exp.cast(exp.cast(self.amount, "BIGINT"), "VARCHAR")
-        return sql.call("number_lex", self.amount, sql.number(self.kind))
+            whole = exp.TryCast(this=self.amount, to=exp.DataType.build("HUGEINT"))
+            return exp.cast(whole, "VARCHAR")
+        kind = sql.number(self.kind)
+        return sql.once(self.amount, "amount", lambda amount: sql.call("number_lex", amount, kind))
 
     def dt(self) -> SQL:
         return sql.text(DATATYPES[self.kind])
@@ -270,7 +315,15 @@ class Amount(Value):
         return self.type
 
     def n3(self) -> SQL:
-        return sql.call("number_n3", self.amount, self.type)
+        both = sql.record(num=exp.cast(self.amount, "DOUBLE"), cls=self.type)
+        return sql.once(
+            both,
+            "amount",
+            lambda it: sql.call("number_n3", sql.field(it, "num"), sql.field(it, "cls")),
+        )
+
+    def lex(self) -> SQL:
+        return sql.once(self.n3(), "term", lambda term: sql.call("term_lex", term))
 
 
 @dataclass
@@ -342,18 +395,26 @@ def same_term(one: Value, other: Value) -> SQL:
 
 
 def equal_values(one: Value, other: Value) -> SQL:
-    """SPARQL's `=`: by value for numbers, strings, booleans and times, else by term (§17.4.1.7)."""
+    """SPARQL's `=`: by value for numbers, strings, booleans and times, else by term (§17.4.1.7).
+
+    Values of two known kinds are unequal, as in Oxigraph and Jena, where SPARQL 1.1 by its letter
+    has an error; a literal of an unknown or broken datatype is an error but for itself.
+    """
     nodes = {IRI, BLANK}
     if one.kinds <= nodes or other.kinds <= nodes:
         return same_term(one, other)
     if one.kinds <= set(NUMBERS) and other.kinds <= set(NUMBERS):
         return sql.equal(one.num(), other.num())
     a, b = one.cls(), other.cls()
+    never = (IRI, BLANK, LANGSTRING)
     return sql.cases(
         (same_term(one, other), exp.true()),
-        (exp.Or(this=Value._is(a, (IRI, BLANK)), expression=Value._is(b, (IRI, BLANK))), exp.false()),
+        (exp.Or(this=Value._is(a, never), expression=Value._is(b, never)), exp.false()),
         *_by_value(one, other, a, b, exp.EQ),
-        (sql.both([Value._is(a, (STRING, LANGSTRING)), Value._is(b, (STRING, LANGSTRING))]), exp.false()),
+        (
+            sql.both([exp.NEQ(this=kind, expression=sql.number(OTHER)) for kind in (a, b)]),
+            exp.false(),
+        ),
     )
 
 
@@ -387,7 +448,21 @@ _CLASSES = {
     "string": STRING, "boolean": BOOLEAN, "decimal": DECIMAL, "double": DOUBLE, "float": DOUBLE,
     "dateTime": DATETIME, "date": DATE, "gYear": YEAR,
 }  # fmt: skip
+_SPELLINGS = {
+    INTEGER: re.compile(r"[+-]?[0-9]+"),
+    DECIMAL: re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"),
+    DOUBLE: re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"),
+    BOOLEAN: re.compile(r"true|false|1|0"),
+}
 _INTEGERS = ("integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger")
+
+
+def _double(value: float) -> SQL:
+    if value - value == 0:  # neither infinite nor no number
+        return sql.number(value)
+    return exp.cast(
+        sql.text({"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")), "DOUBLE"
+    )
 
 
 def _class_of(term: Identifier) -> int:
@@ -399,6 +474,6 @@ def _class_of(term: Identifier) -> int:
     if term.language:
         return LANGSTRING
     name = str(term.datatype or XSD + "string").removeprefix(XSD)
-    if name in _INTEGERS:
-        return INTEGER
-    return _CLASSES.get(name, OTHER)
+    kind = INTEGER if name in _INTEGERS else _CLASSES.get(name, OTHER)
+    spelling = _SPELLINGS.get(kind)
+    return kind if spelling is None or spelling.fullmatch(str(term)) else OTHER

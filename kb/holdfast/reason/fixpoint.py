@@ -9,6 +9,8 @@ values that its message may name.
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +28,9 @@ from holdfast.rules import Rule
 from holdfast.vocabulary import HF, IDS, RDF_TYPE
 
 Progress = Callable[[str, int, int], None]
+
+_FINDING = f"<{HF}Finding>"
+_FINDING_TABLES = frozenset(HF + name for name in ("basis", "certainty", "effect", "rule", "venture"))
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ def compiled(rule: Rule, feeds: frozenset[str] = frozenset()) -> CompiledRule:
             )
         except Refusal as refusal:
             raise refused(rule, refusal) from None
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise RuleError(
+                f"rule {rule.id} could not be compiled: {error}.", where=rule.place(),
+                mend="This is a fault in Holdfast's compiler; please report the rule.",
+            ) from error  # fmt: skip
 
     whole, templates = plan(None)
     return CompiledRule(rule, whole, templates, tuple(plan(k)[0] for k in range(whole.recursive)))
@@ -68,14 +78,14 @@ def compiled(rule: Rule, feeds: frozenset[str] = frozenset()) -> CompiledRule:
 
 def refused(rule: Rule, refusal: Refusal) -> RuleError:
     """The error for a construct that is not compiled, with the rule and line where it stands."""
-    word = refusal.construct.split()[-1].strip("?$<>")
-    line = next(
-        (n for n, text in enumerate(rule.query.splitlines(), start=1) if word.lower() in text.lower()), 1
-    )
+    named = re.findall(r"[?$]\w+|\b[A-Z_]{2,}\b|<[^>]*>", refusal.construct)
+    words = "|".join(rf"{re.escape(word.strip('?$<>'))}(?!\w)" for word in named)
+    lines = rule.query.splitlines() if words else []
+    line = next((n for n, text in enumerate(lines, start=1) if re.search(rf"(?<!\w)({words})", text, re.I)), 1)
     return RuleError(
         f"{refusal.construct} is not compiled, so rule {rule.id} was not run, nor any other.",
         where=rule.place(line),
-        mend=refusal.mend,
+        mend=refusal.mend or "Write the rule without it.",
     )
 
 
@@ -94,7 +104,8 @@ class Reasoner:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
             "CREATE OR REPLACE TABLE findings(n BIGINT, node BIGINT, rule INTEGER, venture BIGINT,"
-            " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR, bindings MAP(VARCHAR, VARCHAR))"
+            " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR, bindings MAP(VARCHAR, VARCHAR));"
+            "CREATE OR REPLACE TEMP TABLE \"*nodes\"(n BIGINT, t BIGINT)"
         )
         nodes = sorted(hidden)
         if nodes:
@@ -102,12 +113,24 @@ class Reasoner:
 
     def run(self, progress: Progress | None = None) -> None:
         """Run every stratum to its fixpoint."""
+        columns = self.columns
+        columns.learn(
+            [
+                *(n3 for rule in self.rules for plan in (rule.plan, *rule.deltas) for n3 in plan.constants.values()),
+                *(f"<{rule.rule.iri}>" for rule in self.rules),
+            ]
+        )
+        self._found = self._told = int(columns.value("SELECT count(*) FROM findings"))
+        self._judged: set[int] = set()
+        # a register may hold findings of an earlier assessment: then ours may have their IRIs
+        self._fresh = not columns.value(f"SELECT count(*) FROM terms WHERE starts_with(n3, '<{IDS}finding/')")
         done = 0
         for stratum in self.strata:
             self._run_stratum(stratum)
             done += len(stratum)
             if progress:
                 progress("Reasoning", done, len(self.rules))
+        self._tell()
 
     def _run_stratum(self, stratum: Sequence[CompiledRule]) -> None:
         recursive = any(compiled.deltas for compiled in stratum)
@@ -121,6 +144,8 @@ class Reasoner:
                     self._run_rule(compiled, plan, {"delta": delta})
 
     def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
+        if '"*" ' in plan.sql or _FINDING_TABLES & plan.tables or _FINDING in plan.constants.values():
+            self._tell()
         if not self.materialise(plan, "answers", params, compiled.rule):
             return
         if compiled.rule.kind == "judgement":
@@ -133,8 +158,10 @@ class Reasoner:
         columns = self.columns
         for predicate in sorted(plan.tables):
             columns.table(predicate)
-        if plan.any_predicate:
+        if '"*" ' in plan.sql:
             self._make_table_of_all()
+        if '"*nodes" ' in plan.sql:
+            self._make_nodes()
         bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
         used = {key: value for key, value in {**bound, **params}.items() if f"${key}" in plan.sql}
         try:
@@ -153,6 +180,20 @@ class Reasoner:
             for predicate, number in sorted(self.columns.predicates.items())
         )
         self.columns.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {branches}')
+
+    def _make_nodes(self) -> None:
+        """Bring up to date the nodes of the data: whatever is subject or object of a triple."""
+        since = self.columns.value('SELECT coalesce(max(t), 0) FROM "*nodes"')
+        if since >= self.columns.next_triple:
+            return
+        ends = " UNION ALL ".join(
+            f"SELECT unnest([s, o]) AS n FROM {quoted(predicate)} WHERE t >= {since}"
+            for predicate in sorted(self.columns.predicates)
+        )
+        self.columns.con.execute(
+            f'INSERT INTO "*nodes" SELECT n, {self.columns.next_triple} FROM (SELECT DISTINCT n FROM ({ends}))'
+            ' WHERE n NOT IN (SELECT n FROM "*nodes")'
+        )
 
     def _infer(self, compiled: CompiledRule, plan: Plan) -> None:
         for name, kind in plan.columns:
@@ -196,58 +237,58 @@ class Reasoner:
             pairs.append(f"struct_pack(k := '{name}', v := {text})")
         listed = f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)" if pairs else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
         chooses = any(name == "basis" for name, _ in plan.columns) and len(rule.bases) > 1
-        first = int(self.columns.value("SELECT count(*) FROM findings"))
         number = self._number[rule.id]
+        named = {basis: self.ontology.concept(basis, self.ontology.notations) or HF + basis for basis in rule.bases}
+        bases = ", ".join(f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items()))
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT venture, c, bindings, bindings['value'] AS value FROM (
-              SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c, map_from_entries({listed}) AS bindings
-              FROM answers a{"".join(joins)} GROUP BY ALL)
+            SELECT {self._found} + row_number() OVER (ORDER BY place, this, value, bindings::VARCHAR) AS n,
+              venture, basis, c, coalesce(value, this) AS value, bindings,
+              '{IDS}finding/' || md5(concat_ws('|', '{rule.id}', basis, this, bindings::VARCHAR)) AS iri
+            FROM (
+              SELECT venture, terms.n3 AS this, c, bindings, bindings['value'] AS value FROM (
+                SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c, map_from_entries({listed}) AS bindings
+                FROM answers a{"".join(joins)} GROUP BY ALL) JOIN terms ON terms.id = venture)
+            CROSS JOIN (VALUES {bases}) AS bases(place, basis, concept)
+            {"WHERE bindings['basis'] = concept" if chooses else ""}
             """
         )
-        for basis in rule.bases:
-            iri = self.ontology.concept(basis, self.ontology.notations) or HF + basis
-            where = f"WHERE bindings['basis'] = '<{iri}>'" if chooses else ""
-            con.execute(
-                f"""
-                INSERT INTO findings
-                SELECT {first} + row_number() OVER (ORDER BY terms.n3, value, bindings::VARCHAR), NULL,
-                  {number}, venture, '{basis}', '{rule.effect}', c,
-                  coalesce(value, terms.n3), bindings
-                FROM judged JOIN terms ON terms.id = venture {where}
-                """
-            )
-            first = int(self.columns.value("SELECT count(*) FROM findings"))
-        self._state(rule, number)
-
-    def _state(self, rule: Rule, number: int) -> None:
-        """Make the rule's findings facts that later strata can read."""
-        columns, con = self.columns, self.columns.con
-        con.execute(
+        if self._fresh and number not in self._judged:
+            known = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
+        else:
+            self.columns.add_iris("SELECT iri FROM judged")
+            known = "SELECT n, id FROM judged JOIN terms ON n3 = '<' || iri || '>'"
+        self._judged.add(number)
+        done = con.execute(
             f"""
-            CREATE OR REPLACE TEMP TABLE named AS
-            SELECT f.n, md5(concat_ws('|', '{rule.id}', f.basis, v.n3, f.bindings::VARCHAR)) AS hash
-            FROM findings f JOIN terms v ON v.id = f.venture WHERE f.rule = {number}
+            INSERT INTO findings
+            SELECT n, id, {number}, venture, basis, '{rule.effect}', c, value, bindings
+            FROM judged JOIN ({known}) USING (n)
             """
-        )
-        columns.add_iris(f"SELECT '{IDS}finding/' || hash FROM named")
-        con.execute(
-            f"UPDATE findings SET node = made.id FROM (SELECT named.n, terms.id FROM named"
-            f" JOIN terms ON terms.n3 = '<{IDS}finding/' || hash || '>') AS made WHERE made.n = findings.n"
-        )
-        concepts = self.ontology.notations
-        effect = self.ontology.concept(rule.effect, concepts) or HF + rule.effect
-        mine = f"FROM findings WHERE rule = {number}"
+        ).fetchone()
+        self._found += int(done[0]) if done else 0
+
+    def _tell(self) -> None:
+        """Make the findings that are not yet facts facts, for the rules that read them."""
+        if self._found == self._told:
+            return
+        columns, concepts = self.columns, self.ontology.notations
+        told = [compiled.rule for compiled in self.rules if compiled.rule.kind == "judgement"]
+        effects = {rule.effect: self.ontology.concept(rule.effect, concepts) for rule in told}
+        bases = {basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases}
+        rules = {str(self._number[rule.id]): rule.iri for rule in told}
         for predicate, value in (
-            (RDF_TYPE, f"{columns.id_of(f'<{HF}Finding>')}"),
-            (HF + "rule", f"{columns.id_of(f'<{rule.iri}>')}"),
-            (HF + "effect", f"{columns.id_of(f'<{effect}>')}"),
+            (RDF_TYPE, f"{columns.id_of(_FINDING)}"),
+            (HF + "rule", self._chosen("rule", rules)),
+            (HF + "effect", self._chosen("effect", effects)),
             (HF + "venture", "venture"),
-            (HF + "basis", self._chosen("basis", {b: self.ontology.concept(b, concepts) for b in rule.bases})),
+            (HF + "basis", self._chosen("basis", bases)),
             (HF + "certainty", self._chosen("c", {str(rank): name for rank, name in self._certainties()})),
         ):
-            columns.add(predicate, f"SELECT node AS s, ({value})::BIGINT AS o, c {mine}", number, {})
+            rows = f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings WHERE n > {self._told}"
+            columns.add_each(predicate, rows)
+        self._told = self._found
 
     def _chosen(self, column: str, concepts: Mapping[str, str | None]) -> str:
         whens = " ".join(

@@ -5,7 +5,8 @@
     known(t, s, p, o, c, r)       every triple by its number
 
 Made by running the rules once more with lineage. A premise always has a smaller number than what
-it proves, so that proofs end.
+it proves, so that proofs end; and only ways as certain as the conclusion count, so that no
+evidence is less certain than what it is given for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from holdfast.compile import Plan, Template, compile_rule
 from holdfast.reason.fixpoint import Reasoner
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS
 
-WAYS = 8
+WAYS = 16
 """How many ways of reaching one conclusion are kept; the shortest come first."""
 
 
@@ -89,9 +90,10 @@ class Proofs:
                 INSERT INTO finding_derivations
                 SELECT n, row_number() OVER (PARTITION BY n ORDER BY len(l), l), l FROM (
                   SELECT DISTINCT f.n, list_sort(list_distinct(a.l)) AS l
-                  FROM (SELECT a.v_this AS venture, map_from_entries({listed}) AS bindings, a.l
+                  FROM (SELECT a.v_this AS venture, map_from_entries({listed}) AS bindings, a.c, a.l
                         FROM {table} a{"".join(joins)}) AS a
-                  JOIN findings f ON f.venture = a.venture AND f.bindings = a.bindings AND f.rule = {number}
+                  JOIN findings f ON f.venture = a.venture AND f.bindings = a.bindings
+                    AND f.rule = {number} AND a.c <= f.c
                   JOIN wanted ON wanted.n = f.n)
                 QUALIFY row_number() OVER (PARTITION BY n ORDER BY len(l), l) <= {WAYS}
                 """
@@ -146,7 +148,7 @@ class Proofs:
                   SELECT DISTINCT f.t, list_sort(list_distinct(made.l)) AS l
                   FROM ({rows}) AS made
                   JOIN frontier f ON f.s = made.s AND f.o = made.o AND f.p = {predicate} AND f.r = {number}
-                  WHERE list_max(made.l) < f.t)
+                  WHERE list_max(made.l) < f.t AND made.c <= f.c)
                 QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
                 """,
                 params,
@@ -186,17 +188,51 @@ class Proofs:
             found.setdefault(number, []).append(lex or n3)
         return found
 
+    def used_triples(self) -> list[tuple[int, int, int, int, int, int]]:
+        """Every triple (t, s, p, o, c, r) that some traced proof uses."""
+        return [
+            (t, s, p, o, c, r)
+            for t, s, p, o, c, r in self.columns.rows(
+                "SELECT t, s, p, o, c, r FROM known WHERE t IN (SELECT unnest(l) FROM derivations"
+                " UNION SELECT unnest(l) FROM finding_derivations)"
+            )
+        ]
+
+    def findings_under(self, findings: list[int]) -> list[int]:
+        """The numbers of all findings that the proofs of these rest on, at any depth."""
+        rows = self.columns.rows(
+            """
+            WITH RECURSIVE
+            rests(n, m) AS (SELECT DISTINCT d.n, f.n FROM (SELECT n, unnest(l) AS t FROM finding_derivations) AS d
+              JOIN known USING (t) JOIN findings f ON f.node = known.s AND known.r = f.rule),
+            under(m) AS (SELECT m FROM rests WHERE n IN (SELECT unnest($n::BIGINT[]))
+              UNION SELECT rests.m FROM under JOIN rests ON rests.n = under.m)
+            SELECT DISTINCT m FROM under ORDER BY 1
+            """,
+            {"n": findings},
+        )
+        return [number for (number,) in rows]
+
     def premises(self, *, finding: int | None = None, triple: int | None = None) -> list[int]:
-        """The triples of the shortest way to a finding or to an inferred triple."""
+        """The triples of the shortest way to an inferred triple or a finding.
+
+        Where findings lead to a finding, the triples of all ways: each of those grounds counts.
+        """
         if finding is not None:
             row = self.columns.rows(
-                "SELECT l FROM finding_derivations WHERE n = $n ORDER BY len(l), l LIMIT 1", {"n": finding}
+                """
+                WITH ways AS (SELECT l, d, EXISTS (SELECT 1 FROM known JOIN findings f
+                    ON f.node = known.s AND known.r = f.rule WHERE known.t IN (SELECT unnest(w.l))) AS chain
+                  FROM finding_derivations w WHERE n = $n)
+                SELECT list_sort(list_distinct(flatten(list(l)))) FROM ways WHERE chain OR d = 1
+                """,
+                {"n": finding},
             )
         else:
             row = self.columns.rows(
                 "SELECT l FROM derivations WHERE t = $t ORDER BY len(l), l LIMIT 1", {"t": triple}
             )
-        return list(row[0][0]) if row else []
+        return list(row[0][0]) if row and row[0][0] else []
 
 
 __all__ = ["Proofs"]

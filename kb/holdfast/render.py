@@ -1,0 +1,668 @@
+"""Answers as people and programs read them: tables and sentences, JSON, CSV and Turtle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from hashlib import md5
+from threading import Timer
+from typing import Any
+
+import pyoxigraph as ox
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.assess import EFFECT_ORDER, Assessment, Finding, Progress, VentureAssessment
+from holdfast.compare import Comparison, Difference, weakest_first
+from holdfast.explain import Advice, Explanation, Fact, Step, WhyNot
+from holdfast.ontology import Ontology
+from holdfast.rules import Rule
+from holdfast.timeline import Timeline
+from holdfast.vocabulary import BASES, CONSTITUTIVE, HF, IDS, RDF_TYPE, RDFS, SH, XSD
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+PROV = "http://www.w3.org/ns/prov#"
+
+GLYPHS = {"sound": "✓", "weak": "✗", "contested": "±", "hoped": "○", "unknown": "?"}
+STYLES = {"sound": "green", "weak": "red", "contested": "yellow", "hoped": "cyan", "unknown": "dim"}
+
+WEAKEST = 20
+"""How many ventures a landscape names."""
+RISKS = 12
+"""How many rules a landscape names."""
+MOMENT = 11
+"""How many signs wide the column of a phase or year is: room for the longest standing."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+# -- where it is shown -------------------------------------------------------------------------
+
+
+def page() -> Console:
+    """Where text is shown: in colour on a terminal, plain elsewhere.
+
+    Elsewhere lines are as wide as COLUMNS says, and are not broken at all if it says nothing.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    if isinstance(sys.stdout, io.TextIOWrapper) and "utf" not in encoding.lower():
+        sys.stdout.reconfigure(errors="replace")
+    endless = not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit()
+    return Console(highlight=False, width=100_000 if endless else None)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[Progress]:
+    """What to tell progress to: a bar on a terminal once a second has gone by, else nobody."""
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        yield lambda text, done, total: None
+        return
+    bar = Bar(console=Console(stderr=True), transient=True)
+    task = bar.add_task(text, total=None)
+    begin = Timer(1.0, bar.start)
+    begin.start()
+    try:
+        yield lambda text, done, total: bar.update(
+            task, description=text, completed=done, total=total
+        )
+    finally:
+        begin.cancel()
+        begin.join()
+        if bar.live.is_started:
+            bar.stop()
+
+
+def clean(text: str) -> str:
+    """Text from a register in one line, without signs that would steer a terminal."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def _say(
+    console: Console, text: str, *, lead: str = "", hang: str | None = None, style: str = ""
+) -> None:
+    """One paragraph behind `lead`, its further lines behind `hang` (by default as many spaces)."""
+    rest = " " * len(lead) if hang is None else hang
+    width = max(console.width - len(lead), 24)
+    lines = textwrap.wrap(clean(text), width, break_long_words=False, break_on_hyphens=False)
+    for place, line in enumerate(lines or [""]):
+        console.print(Text((rest if place else lead) + line, style), soft_wrap=True)
+
+
+def _head(console: Console, text: str) -> None:
+    console.print()
+    _say(console, text, style="bold")
+
+
+def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def _basis(notation: str) -> str:
+    return notation.replace("-", " ")
+
+
+def _standing(notation: str) -> Text:
+    return Text(f"{GLYPHS.get(notation, '·')} {notation}", STYLES.get(notation, ""))
+
+
+def _when(assessment: Assessment) -> str:
+    return "latest view" if assessment.as_of == "latest" else f"as of {clean(assessment.as_of)}"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+# -- an assessment -----------------------------------------------------------------------------
+
+
+def show_ventures(
+    console: Console,
+    assessment: Assessment,
+    shown: Sequence[tuple[VentureAssessment, Sequence[Advice]]],
+    look: Mapping[str, str],
+) -> None:
+    """Each venture in full: standings, risks, what else was found, and what would help.
+
+    `look` gives for a venture's IRI the command that shows the reasons.
+    """
+    for place, (venture, advice) in enumerate(shown):
+        if place:
+            console.print()
+        _say(console, venture.label, style="bold")
+        outlook = f", outlook: {_basis(venture.outlook)}" if venture.outlook else ""
+        stage = "stage unknown" if venture.stage == "unknown" else _basis(venture.stage)
+        _say(console, f"{stage}, {_when(assessment)}{outlook}")
+        _say(console, venture.iri)
+        console.print()
+        console.print(_standings(venture, assessment.ontology))
+        _risks(console, venture)
+        for heading, effect in (("Hopes", "hopes"), ("Watch", "watch")):
+            _merged(console, heading, [f for f in venture.findings if f.effect == effect])
+        _advice(console, advice)
+        if venture.findings:
+            console.print()
+            _say(console, f"Reasons: {look[venture.iri]}")
+    show_left_out(console, assessment.left_out)
+
+
+def _standings(venture: VentureAssessment, ontology: Ontology) -> Table:
+    wider = {ontology.notation(n): ontology.notation(w) for n, w in ontology.broader.items()}
+    counts: Counter[tuple[str, str]] = Counter()
+    for finding in venture.findings:
+        for basis in {finding.basis, wider.get(finding.basis, finding.basis)}:
+            counts[basis, finding.effect] += 1
+    columns = {"Risks": "undermines", "Supports": "supports", "Hopes": "hopes", "Watch": "watch"}
+    table = _table("Basis", "Standing", *columns, right=columns)
+    for basis in BASES:
+        table.add_row(
+            _basis(basis),
+            _standing(venture.standing[basis]),
+            *(str(counts[basis, effect] or "-") for effect in columns.values()),
+        )
+        if basis == CONSTITUTIVE[-1]:
+            table.add_row()
+    return table
+
+
+def _risks(console: Console, venture: VentureAssessment) -> None:
+    risks = [finding for finding in venture.findings if finding.effect == "undermines"]
+    _head(console, "Risks")
+    if not risks:
+        _say(console, "None was found. What a register does not say is unknown, not sound.")
+    for basis in BASES:
+        listed = [finding for finding in risks if finding.basis == basis]
+        if listed:
+            _say(console, _basis(basis), lead="  ")
+        for finding in listed:
+            _say(console, f"{finding.message} ({finding.certainty}; {finding.rule})", lead="    - ")
+
+
+def _merged(console: Console, heading: str, findings: Sequence[Finding]) -> None:
+    """Findings in one line each, those that only differ in their basis together."""
+    bases: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        bases.setdefault((finding.message, finding.certainty), []).append(_basis(finding.basis))
+    if bases:
+        _head(console, heading)
+    for (message, certainty), named in bases.items():
+        _say(console, f"{message} ({', '.join(named)}; {certainty})", lead="  - ")
+
+
+def _advice(console: Console, advice: Sequence[Advice]) -> None:
+    if advice:
+        _head(console, "What would help")
+    for place, one in enumerate(advice, start=1):
+        levers = ", ".join(_basis(lever) for lever in one.levers)
+        answers = f" (for {', '.join(_basis(basis) for basis in one.answers)}; {one.rule})"
+        _say(console, f"On {levers}: {one.text}{answers}", lead=f"{place:>3}. ")
+
+
+def show_landscape(
+    console: Console, assessment: Assessment, ventures: Sequence[VentureAssessment], look: str
+) -> None:
+    """Many ventures in summary; `look` is the command that shows one, less the venture's name."""
+    _say(console, f"{_counted(len(ventures), 'venture')}, {_when(assessment)}", style="bold")
+    console.print()
+    standings = [s.notation for s in assessment.ontology.standings]
+    heads = [f"{GLYPHS.get(s, '·')} {s}" for s in standings]
+    table = _table("Basis", *heads, right=heads)
+    for basis in BASES:
+        counts = Counter(venture.standing[basis] for venture in ventures)
+        table.add_row(
+            _basis(basis),
+            *(f"{counts[s]:,}" if counts[s] else "-" for s in standings),
+        )
+        if basis == CONSTITUTIVE[-1]:
+            table.add_row()
+    console.print(table)
+    hit = Counter(
+        rule
+        for venture in ventures
+        for rule in {f.rule for f in venture.findings if f.effect == "undermines"}
+    )
+    _head(console, "Most frequent risks")
+    labels = {rule.id: rule.label for rule in assessment.rules}
+    table = _table("Ventures", "Rule", "What it means", right=["Ventures"])
+    for rule, count in sorted(hit.items(), key=lambda item: (-item[1], item[0]))[:RISKS]:
+        table.add_row(f"{count:,}", rule, Text(clean(labels[rule])))
+    if hit:
+        console.print(table)
+    else:
+        _say(console, "None was found. What a register does not say is unknown, not sound.")
+    if len(hit) > RISKS:
+        _say(console, f"and {_counted(len(hit) - RISKS, 'rule')} more (--format csv lists all).")
+    worst = [v for v in weakest_first(ventures) if "weak" in v.standing.values()][:WEAKEST]
+    if worst:
+        _head(console, f"The {len(worst)} weakest" if len(worst) > 1 else "The weakest")
+        names = names_of(ventures)
+        table = _table("Venture", "Name", "Risks", "Weak on", right=["Risks"])
+        for venture in worst:
+            risks = sum(finding.effect == "undermines" for finding in venture.findings)
+            weak = ", ".join(_basis(b) for b in BASES if venture.standing[b] == "weak")
+            table.add_row(Text(clean(venture.label)), Text(names[venture.iri]), str(risks), weak)
+        console.print(table)
+        console.print()
+        _say(console, f"To look at one: {look} {names[worst[0].iri]}")
+    show_left_out(console, assessment.left_out)
+
+
+def names_of(ventures: Iterable[VentureAssessment]) -> dict[str, str]:
+    """For each venture's IRI the shortest name that a command takes: its last part, if unique."""
+    listed = list(ventures)
+    lasts = {venture.iri: venture.iri.rstrip("/").rsplit("/", 1)[-1] for venture in listed}
+    shared = Counter(lasts.values())
+    return {iri: last if shared[last] == 1 else iri for iri, last in lasts.items()}
+
+
+def left_out_in_words(left_out: Mapping[str, str]) -> list[str]:
+    """A sentence for each reason why ventures were left out, naming some of them."""
+    by_reason: dict[str, list[str]] = {}
+    for label, why in left_out.items():
+        by_reason.setdefault(why, []).append(clean(label))
+    sentences = []
+    for why, labels in by_reason.items():
+        named = ", ".join(labels[:5])
+        more = f" and {_counted(len(labels) - 5, 'other')}" if len(labels) > 5 else ""
+        sentences.append(f"Left out: {named}{more}: {clean(why)}.")
+    return sentences
+
+
+def show_left_out(console: Console, left_out: Mapping[str, str]) -> None:
+    """Name the ventures that cannot be seen at the time asked for, with the reason."""
+    if left_out:
+        console.print()
+    for sentence in left_out_in_words(left_out):
+        _say(console, sentence)
+
+
+# -- an assessment for programs ----------------------------------------------------------------
+
+
+def json_of(
+    assessment: Assessment, ventures: Iterable[VentureAssessment], as_of: str | None
+) -> str:
+    """An assessment as docs/findings.schema.json describes it; `as_of` is what was asked for."""
+    return _json(
+        {
+            "as_of": as_of,
+            "triples": assessment.triples,
+            "seconds": {name: assessment.seconds[name] for name in ("load", "reason")},
+            "ventures": [
+                {
+                    "iri": venture.iri,
+                    "label": venture.label,
+                    "stage": venture.stage,
+                    "standing": {basis: venture.standing[basis] for basis in BASES},
+                    "findings": [_finding(finding) for finding in venture.findings],
+                }
+                for venture in _by_iri(ventures)
+            ],
+        }
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "basis": finding.basis,
+        "effect": finding.effect,
+        "severity": finding.severity,
+        "certainty": finding.certainty,
+        "message": finding.message,
+        "evidence": list(finding.evidence),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def _by_iri(ventures: Iterable[VentureAssessment]) -> list[VentureAssessment]:
+    return sorted(ventures, key=lambda venture: venture.iri)
+
+
+def csv_of(ventures: Iterable[VentureAssessment]) -> str:
+    """One row for each finding; the evidence is a list of IRIs with spaces between."""
+    out = io.StringIO()
+    fields = ("rule", "basis", "effect", "severity", "certainty", "message")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("venture", "label", "stage", *fields, "evidence"))
+    for venture in _by_iri(ventures):
+        for finding in venture.findings:
+            values = (getattr(finding, field) for field in fields)
+            start = (venture.iri, venture.label, venture.stage)
+            writer.writerow((*start, *values, " ".join(finding.evidence)))
+    return out.getvalue()
+
+
+def turtle_of(assessment: Assessment, ventures: Iterable[VentureAssessment]) -> str:
+    """Findings and standings as RDF, the same text for the same findings.
+
+    A standing is a node with the venture, the basis, and the standing as its rdf:value.
+    """
+    ontology = assessment.ontology
+    triples: set[tuple[str, str, str]] = set()
+    rules = {rule.id: rule.iri for rule in assessment.rules}
+    for venture in ventures:
+        this = _n3(venture.iri)
+        triples |= {
+            (this, RDF_TYPE, f"<{HF}Venture>"),
+            (this, RDFS + "label", str(ox.Literal(venture.label))),
+        }
+        if venture.stage != "unknown":
+            triples.add((this, HF + "stage", _concept(ontology, venture.stage)))
+        for basis, standing in venture.standing.items():
+            mark = f"{venture.iri}|{basis}|{assessment.as_of}"
+            node = f"<{IDS}standing/{md5(mark.encode(), usedforsecurity=False).hexdigest()}>"
+            triples |= {
+                (node, HF + "venture", this),
+                (node, HF + "basis", _concept(ontology, basis)),
+                (node, RDF + "value", _concept(ontology, standing)),
+            }
+        for finding in venture.findings:
+            node = _n3(finding.iri)
+            triples |= {
+                (node, RDF_TYPE, f"<{HF}Finding>"),
+                (node, HF + "venture", this),
+                (node, HF + "rule", f"<{rules[finding.rule]}>"),
+                (node, HF + "basis", _concept(ontology, finding.basis)),
+                (node, HF + "effect", _concept(ontology, finding.effect)),
+                (node, HF + "certainty", _concept(ontology, finding.certainty)),
+                (node, SH + "resultSeverity", f"<{SH}{finding.severity.capitalize()}>"),
+                (node, SH + "resultMessage", str(ox.Literal(finding.message, language="en"))),
+                *((node, PROV + "wasDerivedFrom", _n3(fact)) for fact in finding.evidence),
+            }
+    lines = "".join(f"{s} <{p}> {o} .\n" for s, p, o in sorted(triples))
+    prefixes = {"hf": HF, "prov": PROV, "rdf": RDF, "rdfs": RDFS, "sh": SH, "xsd": XSD}
+    parsed = ox.parse(lines, format=ox.RdfFormat.N_TRIPLES)
+    written = ox.serialize(
+        (quad.triple for quad in parsed), format=ox.RdfFormat.TURTLE, prefixes=prefixes
+    )
+    return (written or b"").decode("utf-8")
+
+
+def _n3(node: str) -> str:
+    return node if node.startswith("_:") else f"<{node}>"
+
+
+def _concept(ontology: Ontology, notation: str) -> str:
+    direct = HF + notation
+    if ontology.notations.get(direct) == notation:
+        return f"<{direct}>"
+    return f"<{ontology.concept(notation, ontology.notations) or direct}>"
+
+
+# -- reasons -----------------------------------------------------------------------------------
+
+
+def show_explanations(
+    console: Console,
+    assessment: Assessment,
+    venture: VentureAssessment,
+    found: Sequence[Explanation],
+    asked: str,
+) -> None:
+    """Each finding with its proof as a tree; `asked` is the basis or rule asked for, or nothing."""
+    _say(console, f"{clean(venture.label)}, {_when(assessment)}", style="bold")
+    if asked in venture.standing:
+        console.print(Text.assemble(f"{_basis(asked)}: ", _standing(venture.standing[asked])))
+    if not found:
+        console.print()
+        _say(console, f"Nothing was found{f' on {asked}' if asked else ''}.")
+    for explanation in found:
+        finding = explanation.finding
+        console.print()
+        _say(console, finding.message, style="bold")
+        _say(
+            console,
+            f"{finding.effect} {_basis(finding.basis)}; {finding.severity}; {finding.certainty};"
+            f" rule {finding.rule}{_cited(explanation.sources)}",
+            lead="  ",
+        )
+        _say(console, f"{explanation.rule_label}. {explanation.description}", lead="  ")
+        _premises(console, explanation.proof.premises, "  ")
+
+
+def _cited(sources: Sequence[str]) -> str:
+    return f" (after {', '.join(sources)})" if sources else ""
+
+
+def _premises(console: Console, steps: Sequence[Step], margin: str) -> None:
+    for place, step in enumerate(steps):
+        last = place == len(steps) - 1
+        below = margin + ("   " if last else "│  ")
+        hang = below + ("│  " if step.premises else "")
+        _say(console, _step(step), lead=margin + ("└─ " if last else "├─ "), hang=hang)
+        if not (step.kind == "stated" and len(step.facts) == 1):
+            for fact in step.facts:
+                _say(console, _fact(fact), lead=hang)
+        _premises(console, step.premises, below)
+
+
+def _step(step: Step) -> str:
+    again = "; shown above" if step.repeated else ""
+    if step.kind == "stated" and len(step.facts) == 1:
+        told = _fact(step.facts[0])
+        if step.repeated:
+            return f"{step.facts[0].identifier}, shown above"
+        same = step.sentence in ("", step.facts[0].description)
+        return told if same else f"{step.sentence} {told}"
+    ground = {
+        "finding": f"found by {step.rule}, {step.certainty}",
+        "inferred": f"inferred by {step.rule}, {step.certainty}",
+        "stated": step.certainty or "stated",
+        "given": "given by the date or phase",
+        "ontology": "by definition in the ontology",
+        "absent": "nobody has recorded otherwise",
+    }.get(step.kind, step.kind)
+    return f"{step.sentence} ({ground.rstrip(', ')}{again})"
+
+
+def _fact(fact: Fact) -> str:
+    about = [
+        ", ".join(fact.lines),
+        fact.register,
+        f"phase {fact.phase}" if fact.phase else "",
+        fact.certainty,
+        f"held by {fact.holder}" if fact.holder else "",
+    ]
+    told = "; ".join(part for part in about if part)
+    return f"{fact.identifier}: {fact.description}{f' ({told})' if told else ''}"
+
+
+def show_why_not(
+    console: Console, assessment: Assessment, venture: VentureAssessment, answer: WhyNot
+) -> None:
+    """The patterns of a rule as they were tried, the one that fails, and the nearest miss."""
+    verb = "fires" if answer.fires else "does not fire"
+    head = f"{answer.rule} {verb} for {clean(venture.label)}, {_when(assessment)}"
+    _say(console, head, style="bold")
+    if answer.fires:
+        _say(console, f"Ask without --not to see why: --rule {answer.rule}.")
+    for tried in answer.tried:
+        met = f"met in {_counted(tried.met, 'way')}" if tried.met else "not met"
+        _say(console, f"{tried.pattern} ({met})", lead="  ✓ " if tried.met else "  ✗ ")
+    if answer.nearest:
+        console.print()
+        _say(console, f"Nearest: {answer.nearest}")
+
+
+def explanations_json(
+    venture: VentureAssessment, found: Sequence[Explanation], as_of: str | None
+) -> str:
+    """The findings with their proofs; a step's `premises` are steps again."""
+    return _json(
+        {
+            **_about(venture, as_of),
+            "explanations": [
+                {
+                    **asdict(one),
+                    "finding": {
+                        key: value
+                        for key, value in asdict(one.finding).items()
+                        if key not in ("number", "evidence")
+                    },
+                }
+                for one in found
+            ],
+        }
+    )
+
+
+def why_not_json(venture: VentureAssessment, answer: WhyNot, as_of: str | None) -> str:
+    """Why a rule stays silent, with the patterns tried."""
+    return _json({**_about(venture, as_of), "why_not": asdict(answer)})
+
+
+def _about(venture: VentureAssessment, as_of: str | None) -> dict[str, Any]:
+    about = {"iri": venture.iri, "label": venture.label, "stage": venture.stage}
+    return {"as_of": as_of, "venture": about}
+
+
+# -- through time, side by side ----------------------------------------------------------------
+
+
+def show_timeline(console: Console, line: Timeline) -> None:
+    """Bases by phases or years, as many side by side as there is room for; then the changes."""
+    _say(console, line.label, style="bold")
+    if line.earlier:
+        _say(console, f"{_counted(line.earlier, 'earlier year')} left out.")
+    width = max(1, (console.width - 22) // (MOMENT + 3))
+    for start in range(0, len(line.moments), width):
+        console.print()
+        some = line.moments[start : start + width]
+        table = _table("Basis", *(clean(moment.as_of) for moment in some))
+        for column in table.columns[1:]:
+            column.max_width = MOMENT
+        for basis in BASES:
+            cells = [_standing(m.venture.standing[basis]) if m.venture else Text("-") for m in some]
+            table.add_row(_basis(basis), *cells)
+            if basis == CONSTITUTIVE[-1]:
+                table.add_row()
+        stages = [_basis(m.venture.stage) if m.venture else "-" for m in some]
+        table.add_row("stage", *stages)
+        console.print(table)
+    for place, change in enumerate(line.changes):
+        before, after = line.moments[place], line.moments[place + 1]
+        _head(console, f"{clean(before.as_of)} to {clean(after.as_of)}")
+        if change is None:
+            gone = before if before.venture is None else after
+            _say(console, f"The venture cannot be seen as of {gone.as_of}.", lead="  ")
+            continue
+        for basis, old, new in change.standings:
+            _say(console, f"{_basis(basis)}: {old} → {new}", lead="  ")
+        _changed(console, change, "appeared", "cleared")
+        if not (change.standings or change.only_first or change.only_second):
+            _say(console, "Nothing changed.", lead="  ")
+
+
+def _changed(console: Console, change: Difference, new: str, gone: str) -> None:
+    for word, findings in ((new, change.only_second), (gone, change.only_first)):
+        if findings:
+            _say(console, f"{word}:", lead="  ")
+        _listed(console, findings)
+
+
+def _listed(console: Console, findings: Sequence[Finding]) -> None:
+    """Findings in one line each with what they do; those that differ in basis only, together."""
+    bases: dict[tuple[str, str], list[str]] = {}
+    for finding in sorted(findings, key=lambda f: EFFECT_ORDER[f.effect]):
+        bases.setdefault((finding.effect, finding.message), []).append(_basis(finding.basis))
+    for (effect, message), named in bases.items():
+        _say(console, f"{effect} {', '.join(named)}: {message}", lead="    - ")
+
+
+def show_comparison(console: Console, assessment: Assessment, both: Comparison) -> None:
+    """Two ventures side by side: all standings, then the findings that only one of them has."""
+    first, second = both.first, both.second
+    _say(console, f"Two ventures, {_when(assessment)}", style="bold")
+    console.print()
+    table = _table("Basis", clean(first.label), clean(second.label), "")
+    unlike = {basis for basis, _, _ in both.difference.standings}
+    for basis in BASES:
+        table.add_row(
+            _basis(basis),
+            _standing(first.standing[basis]),
+            _standing(second.standing[basis]),
+            "differs" if basis in unlike else "",
+        )
+        if basis == CONSTITUTIVE[-1]:
+            table.add_row()
+    unlike_stage = "differs" if first.stage != second.stage else ""
+    table.add_row("stage", _basis(first.stage), _basis(second.stage), unlike_stage)
+    console.print(table)
+    for venture, only in (
+        (first, both.difference.only_first),
+        (second, both.difference.only_second),
+    ):
+        _head(console, f"Only {clean(venture.label)}")
+        _listed(console, only)
+        if not only:
+            _say(console, "Nothing.", lead="  ")
+    console.print()
+    _say(console, f"In common: {_counted(both.difference.alike, 'finding')}.")
+    show_left_out(console, assessment.left_out)
+
+
+# -- rules -------------------------------------------------------------------------------------
+
+
+def show_rules(console: Console, rules: Sequence[Rule]) -> None:
+    """One line for each rule."""
+    table = _table("Rule", "Of the paper", "Effect", "Basis", "Severity", "What it means")
+    for rule in rules:
+        table.add_row(
+            rule.id,
+            ", ".join(rule.notations) or "-",
+            rule.effect or "infers",
+            ", ".join(_basis(basis) for basis in rule.bases) or "-",
+            rule.severity if rule.effect else "-",
+            Text(clean(rule.label)),
+        )
+    console.print(table)
+    judging = sum(rule.kind == "judgement" for rule in rules)
+    console.print()
+    _say(console, f"{judging} judge, {len(rules) - judging} add facts for them to read.")
+
+
+def show_rule(console: Console, rule: Rule) -> None:
+    """All that a rule's folder says of it, with its query."""
+    _say(console, f"{rule.id}: {clean(rule.label)}", style="bold")
+    _say(console, rule.description)
+    console.print()
+    said = [
+        ("Basis", ", ".join(_basis(basis) for basis in rule.bases)),
+        ("Effect", rule.effect or "adds facts, judges nothing"),
+        ("Severity", rule.severity if rule.effect else ""),
+        ("Certainty", f"{rule.certainty} at best" if rule.effect else ""),
+        ("Of the paper", ", ".join(rule.notations)),
+        ("Source", ", ".join(source.rpartition("#")[2] for source in rule.sources)),
+        ("Silent", rule.scope_note),
+        ("Says", rule.message),
+        ("What to do", rule.remedy if rule.levers else ""),
+        ("Lever", ", ".join(_basis(lever) for lever in rule.levers)),
+        *((f"{p.name} = {p.default}", p.reason) for p in rule.parameters),
+        ("Status", rule.status),
+        ("File", str(rule.file)),
+    ]
+    room = max(len(name) for name, text in said if text) + 2
+    for name, text in said:
+        if text:
+            _say(console, text, lead=f"{name}:".ljust(room))
+    console.print()
+    console.print(Text(textwrap.dedent(rule.query).strip("\n")), soft_wrap=True)
