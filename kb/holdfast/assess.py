@@ -14,6 +14,7 @@ import duckdb
 
 from holdfast.columns import AsOf, Columns, check_terms, doubts_in, project
 from holdfast.errors import HoldfastError, UnknownNameError
+from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Reasoner, compile_all, standings_of
 from holdfast.reason.proof import Proofs
@@ -48,7 +49,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class VentureAssessment:
-    """One venture's stage (a notation, or 'unknown'), standings by basis, and findings, worst first."""
+    """One venture's stage (a notation, or 'unknown'), standings by basis and findings.
+
+    Findings are worst first.
+    """
 
     iri: str
     label: str
@@ -80,7 +84,8 @@ class Assessment:
     def doubts(self) -> list[str]:
         """What a reader should know before trusting this assessment, in sentences.
 
-        Files that were left out, values that cannot be read, phases out of order, no venture at all.
+        Files that were left out, values that cannot be read, phases out of order, no venture at
+        all.
         """
         return doubts_in(self.columns)
 
@@ -97,7 +102,9 @@ class Assessment:
                 part
                 for part in (
                     nearest(iri, names) or nearest(iri, endings),
-                    f"Ventures: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}." if names else "",
+                    f"Ventures: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}."
+                    if names
+                    else "",
                     " ".join(f"{label}: {why}." for label, why in list(self.left_out.items())[:3]),
                 )
                 if part
@@ -144,18 +151,20 @@ def _assessed(
     progress: Progress | None,
 ) -> Assessment:
     ontology = read_ontology()
-    chosen = read_rules(ontology, rules)
+    memory = usual_memory()
+    chosen = read_rules(ontology, rules, memory)
     begin = perf_counter()
     columns = Columns()
     triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
     check_terms(columns, columns.files, ontology)
     projection = project(columns, as_of, today)
     loaded = perf_counter()
-    strata = compile_all(chosen, ontology, columns.superclasses)
-    reasoner = Reasoner(columns, strata, ontology, projection.hidden)
+    strata = compile_all(chosen, ontology, columns.superclasses, memory)
+    reasoner = Reasoner(columns, strata, ontology, projection.hidden, memory)
     reasoner.run(progress)
     ventures = _ventures(reasoner, ontology, evidence=evidence)
     reasoned = perf_counter()
+    memory.save()
     return Assessment(
         as_of=projection.text,
         triples=triples,
@@ -207,7 +216,9 @@ def _concepts(columns: Columns, ontology: Ontology, predicate: str) -> dict[int,
     return {identifier: ontology.notation(concept) for identifier, concept in rows}
 
 
-def _findings(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> dict[int, list[Finding]]:
+def _findings(
+    reasoner: Reasoner, ontology: Ontology, *, evidence: bool
+) -> dict[int, list[Finding]]:
     columns = reasoner.columns
     facts = Proofs(reasoner).evidence() if evidence else {}
     rows = columns.rows(
@@ -216,7 +227,9 @@ def _findings(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> dict
         FROM findings f JOIN terms v ON v.id = f.venture JOIN terms node ON node.id = f.node
         """
     )
-    names = _names_of(columns, (text for row in rows for text in [row[6], row[8], *row[7].values()]))
+    names = _names_of(
+        columns, (text for row in rows for text in [row[6], row[8], *row[7].values()])
+    )
     certainties = {
         rank: ontology.notation(HF + name)
         for name in ("stated", "perceived", "hedged", "derived", "estimated")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -321,7 +322,7 @@ def synth_command(ventures: int, seed: int, out: str) -> None:
                 file = Path(folder) / "register.trig"
                 made = write_register(ventures, seed, file)
                 with file.open("rb") as written:
-                    shutil.copyfileobj(written, click.get_binary_stream("stdout"))
+                    shutil.copyfileobj(written, sys.stdout.buffer)
         else:
             made = write_register(ventures, seed, Path(out))
     except OSError as error:

@@ -178,10 +178,15 @@ def _reads_findings(assessment: Assessment, rule: Rule) -> bool:
 def _bases_under(assessment: Assessment, basis: str) -> frozenset[str]:
     if basis not in BASES:
         raise UnknownNameError(
-            f"there is no basis {basis}.", mend=f"{nearest(basis, BASES)} Bases: {', '.join(BASES)}.".strip()
+            f"there is no basis {basis}.",
+            mend=f"{nearest(basis, BASES)} Bases: {', '.join(BASES)}.".strip(),
         )
     ontology = assessment.ontology
-    under = {ontology.notation(n) for n, wide in ontology.broader.items() if ontology.notation(wide) == basis}
+    under = {
+        ontology.notation(n)
+        for n, wide in ontology.broader.items()
+        if ontology.notation(wide) == basis
+    }
     return frozenset({basis} | under)
 
 
@@ -216,7 +221,10 @@ class _Teller:
         self.labels = self.columns.labels(terms)
         self.triples = {t: (s, p, o, c, r) for t, s, p, o, c, r in rows}
         self.nodes = {
-            node: number for number, node in self.columns.rows("SELECT n, node FROM findings WHERE node IS NOT NULL")
+            node: number
+            for number, node in self.columns.rows(
+                "SELECT n, node FROM findings WHERE node IS NOT NULL"
+            )
         }
         self.booleans = {
             term: value == 1
@@ -230,7 +238,9 @@ class _Teller:
         }
         used = {finding.rule for finding in self.findings.values()}
         self.absences = {
-            rule.id: absences_asked(assessment.reasoner, rule) for rule in assessment.rules if rule.id in used
+            rule.id: absences_asked(assessment.reasoner, rule)
+            for rule in assessment.rules
+            if rule.id in used
         }
         self._type = self.columns.id_of(f"<{RDF_TYPE}>")
 
@@ -238,7 +248,9 @@ class _Teller:
         """The proof of a finding; what is already shown is only named."""
         finding = self.findings.get(number)
         key = f"finding {number}"
-        sentence = f"{finding.message} [{finding.effect} {finding.basis}]" if finding else "A finding."
+        sentence = (
+            f"{finding.message} [{finding.effect} {finding.basis}]" if finding else "A finding."
+        )
         kind = "finding"
         rule = finding.rule if finding else ""
         certainty = finding.certainty if finding else ""
@@ -278,7 +290,13 @@ class _Teller:
         told: list[Step] = []
         for fact in sorted(facts.values(), key=lambda fact: fact.identifier):
             told.append(
-                Step("stated", fact.description, fact.certainty, facts=(fact,), repeated=fact.iri in shown)
+                Step(
+                    "stated",
+                    fact.description,
+                    fact.certainty,
+                    facts=(fact,),
+                    repeated=fact.iri in shown,
+                )
             )
             shown.add(fact.iri)
         return (*steps, *told, *beside)
@@ -302,7 +320,11 @@ class _Teller:
             return f"{subject} is of the kind {value}."
         phrase = verb_phrase(self.labels.get(p, "has"))
         if o in self.booleans:
-            return f"{subject} {phrase}." if self.booleans[o] else f"It is not so that {subject} {phrase}."
+            return (
+                f"{subject} {phrase}."
+                if self.booleans[o]
+                else f"It is not so that {subject} {phrase}."
+            )
         return f"{subject} {phrase} {value}."
 
     def _facts_behind(self) -> tuple[dict[int, list[Fact]], set[int]]:
@@ -311,7 +333,8 @@ class _Teller:
             f"""
             SELECT known.t, q.g, q.background, fact.s IS NOT NULL
             FROM known JOIN quads q ON q.s = known.s AND q.p = known.p AND q.o = known.o
-            LEFT JOIN (SELECT s FROM {columns.table(RDF_TYPE)} WHERE o = $fact) AS fact ON fact.s = q.g
+            LEFT JOIN (SELECT s FROM {columns.table(RDF_TYPE)} WHERE o = $fact) AS fact
+              ON fact.s = q.g
             WHERE known.t IN (SELECT unnest($triples::BIGINT[])) AND known.r = {STATED}
               AND (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))
             """,
@@ -335,20 +358,24 @@ class _Teller:
         said: dict[int, dict[str, list[int]]] = {graph: {} for graph in graphs}
         for predicate in wanted:
             rows = columns.rows(
-                f"SELECT s, o FROM {columns.table(predicate)} WHERE s IN (SELECT unnest($g::BIGINT[])) ORDER BY o",
+                f"SELECT s, o FROM {columns.table(predicate)}"
+                " WHERE s IN (SELECT unnest($g::BIGINT[])) ORDER BY o",
                 {"g": sorted(graphs)},
             )
             for graph, value in rows:
                 said[graph].setdefault(predicate, []).append(value)
         values = {value for facts in said.values() for listed in facts.values() for value in listed}
         names = columns.labels([*values, *graphs])
-        texts = dict(columns.rows("SELECT id, coalesce(lex, n3) FROM terms WHERE id IN (SELECT unnest($v::BIGINT[]))",
+        texts = dict(columns.rows("SELECT id, coalesce(lex, n3) FROM terms"
+            " WHERE id IN (SELECT unnest($v::BIGINT[]))",
                                   {"v": [*values, *graphs]}))  # fmt: skip
         notations = dict(columns.rows(
-            f"SELECT s, min(lex) FROM {columns.table(SKOS + 'notation')} JOIN terms ON terms.id = o GROUP BY s"
+            f"SELECT s, min(lex) FROM {columns.table(SKOS + 'notation')}"
+            " JOIN terms ON terms.id = o GROUP BY s"
         ))  # fmt: skip
         titles = dict(columns.rows(
-            f"SELECT s, min(lex) FROM {columns.table(DCTERMS + 'title')} JOIN terms ON terms.id = o GROUP BY s"
+            f"SELECT s, min(lex) FROM {columns.table(DCTERMS + 'title')}"
+            " JOIN terms ON terms.id = o GROUP BY s"
         ))  # fmt: skip
 
         def record(graph: int) -> Fact:
@@ -361,9 +388,12 @@ class _Teller:
             iri = texts[graph]
             return Fact(
                 iri=iri,
-                identifier=first(DCTERMS + "identifier", texts) or iri.rstrip("/").rsplit("/", 1)[-1],
+                identifier=first(DCTERMS + "identifier", texts)
+                or iri.rstrip("/").rsplit("/", 1)[-1],
                 description=first(DCTERMS + "description", texts),
-                lines=tuple(sorted(_line(texts[source]) for source in facts.get(DCTERMS + "source", []))),
+                lines=tuple(
+                    sorted(_line(texts[source]) for source in facts.get(DCTERMS + "source", []))
+                ),
                 register=first(HF + "inRegister", titles),
                 phase=first(HF + "phase", notations),
                 certainty=first(HF + "certainty", notations),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -44,6 +46,14 @@ class Ontology:
     ranks: dict[str, int]
     constitutive: frozenset[str]
     kinds: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all that is declared."""
+        whole = sha256()
+        for file in self.files:
+            whole.update(file.read_bytes())
+        return whole.hexdigest()
 
     def notation(self, iri: str) -> str:
         """The JSON name of a concept."""

@@ -71,7 +71,7 @@ def _keep_constant_filters(node: Any) -> None:
     rdflib asks whether there is a filter by its truth, and so loses FILTER(false).
     """
     if isinstance(node, CompValue):
-        if node.name == "Filter" and isinstance(_innermost(node.expr), Literal):
+        if node.name == "Filter" and _is_literal(_innermost(node.expr)):
             node["expr"] = CompValue(
                 "UnaryNot", expr=CompValue("UnaryNot", expr=_innermost(node.expr))
             )
@@ -80,6 +80,10 @@ def _keep_constant_filters(node: Any) -> None:
     elif isinstance(node, (list, tuple, ParseResults)):
         for value in node:
             _keep_constant_filters(value)
+
+
+def _is_literal(node: Any) -> bool:
+    return isinstance(node, Literal) or getattr(node, "name", "") == "literal"
 
 
 _STEPS = frozenset(

@@ -105,9 +105,15 @@ def _head(console: Console, text: str) -> None:
 
 
 def _table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """An empty table without lines; what a command takes, rules and names, is never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=name in ("Rule", "Name"),
+            overflow="ignore" if name in ("Rule", "Name") else "fold",
+        )
     return table
 
 
@@ -250,11 +256,15 @@ def show_landscape(
     if worst:
         _head(console, f"The {len(worst)} weakest" if len(worst) > 1 else "The weakest")
         names = names_of(ventures)
-        table = _table("Venture", "Name", "Risks", "Weak on", right=["Risks"])
+        table = _table(
+            "Venture", "Name", "Risks", "Contested", "Weak on", right=["Risks", "Contested"]
+        )
         for venture in worst:
             risks = sum(finding.effect == "undermines" for finding in venture.findings)
             weak = ", ".join(_basis(b) for b in BASES if venture.standing[b] == "weak")
-            table.add_row(Text(clean(venture.label)), Text(names[venture.iri]), str(risks), weak)
+            contested = list(venture.standing.values()).count("contested")
+            about = (Text(clean(venture.label)), Text(clean(names[venture.iri])))
+            table.add_row(*about, str(risks), str(contested or "-"), weak)
         console.print(table)
         console.print()
         _say(console, f"To look at one: {look} {names[worst[0].iri]}")
@@ -624,14 +634,13 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
 
 def show_rules(console: Console, rules: Sequence[Rule]) -> None:
     """One line for each rule."""
-    table = _table("Rule", "Of the paper", "Effect", "Basis", "Severity", "What it means")
+    table = _table("Rule", "Paper", "Effect", "Basis", "What it means")
     for rule in rules:
         table.add_row(
             rule.id,
             ", ".join(rule.notations) or "-",
             rule.effect or "infers",
             ", ".join(_basis(basis) for basis in rule.bases) or "-",
-            rule.severity if rule.effect else "-",
             Text(clean(rule.label)),
         )
     console.print(table)

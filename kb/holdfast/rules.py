@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.errors import RuleError
+from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
 from holdfast.queries import QuerySyntaxError, iris_in, read_query
 from holdfast.shipped import shipped_folder
@@ -77,18 +79,33 @@ class Rule:
     target: Target
     query: str
     query_line: int
-    algebra: CompValue
     order: float
+    prefixes: Mapping[str, str] = field(repr=False, compare=False)
+
+    @cached_property
+    def algebra(self) -> CompValue:
+        """The query in SPARQL algebra, worked out when first asked for."""
+        return _read_algebra(self.query, self.prefixes, self.file, self.query_line)
 
     def place(self, line: int = 1) -> str:
         """Where line `line` of the query stands, for an error message."""
         return f"{self.file}: line {self.query_line + line - 1}"
 
 
-def read_rules(ontology: Ontology, folder: Path | None = None) -> tuple[Rule, ...]:
+_KEPT = tuple(
+    item.name
+    for item in fields(Rule)
+    if item.name not in ("file", "prefixes", "target", "parameters")
+)
+
+
+def read_rules(
+    ontology: Ontology, folder: Path | None = None, memory: Memory | None = None
+) -> tuple[Rule, ...]:
     """The rules of a folder of rule folders, by default the shipped ones, ordered by id.
 
-    Raises RuleError for the first rule that cannot be read: then no rule is to be run in its stead.
+    A rule whose text `memory` knows is not checked again. Raises RuleError for the first rule that
+    cannot be read: then no rule is to be run in its stead.
     """
     folder = folder or shipped_folder("rules")
     if (folder / "rule.ttl").is_file():
@@ -103,12 +120,43 @@ def read_rules(ontology: Ontology, folder: Path | None = None) -> tuple[Rule, ..
             where=str(folder),
             mend="Check the spelling of the path.",
         )
-    rules = [rule for entry in folders if (rule := read_rule(entry, ontology)) is not None]
+    memory = memory or Memory(None)
+    declared = ontology.digest
+    rules = [
+        rule
+        for entry in folders
+        if (rule := _remembered(entry, ontology, declared, memory)) is not None
+    ]
     if not rules:
         raise RuleError(
             "there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl."
         )
     return tuple(rules)
+
+
+def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory) -> Rule | None:
+    file = folder / "rule.ttl"
+    if not file.is_file():
+        return read_rule(folder, ontology)
+
+    def read() -> dict[str, Any] | None:
+        rule = read_rule(folder, ontology)
+        if rule is None:
+            return None
+        facts = {name: getattr(rule, name) for name in _KEPT}
+        parameters = [astuple(parameter) for parameter in rule.parameters]
+        return {**facts, "target": astuple(rule.target), "parameters": parameters}
+
+    text = file.read_bytes().decode("utf-8", errors="replace")
+    facts = memory.remember("rule", [declared, folder.name, text], read)
+    if facts is None:
+        return None
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+    }
+    known["target"] = Target(*facts["target"])
+    known["parameters"] = tuple(Parameter(*parameter) for parameter in facts["parameters"])
+    return Rule(file=file, prefixes=ontology.prefixes, **known)
 
 
 def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
@@ -185,7 +233,7 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
         target=reading.target(),
         query=query,
         query_line=query_line,
-        algebra=algebra,
+        prefixes=ontology.prefixes,
         order=reading.order(body),
     )
     _check_rule(rule, reading, ontology)

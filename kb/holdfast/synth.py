@@ -941,9 +941,7 @@ class _Folder:
             if previous:
                 told.append(("follows", previous))
             for place, partner in enumerate(self.partners[:3]):
-                missed = place == 0 and (
-                    missing or (turn and self.some(0.1))
-                )
+                missed = place == 0 and (missing or (turn and self.some(0.1)))
                 told.append(("missedBy" if missed else "attendedBy", partner.iri))
             previous = self.put("Meeting", *told)
         if "internal-legitimacy-unbuilt" in planted or self.some(0.15):

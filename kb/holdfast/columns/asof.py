@@ -8,7 +8,7 @@ from datetime import date
 
 from holdfast.columns.store import AS_OF, STATED, Columns
 from holdfast.errors import UnknownNameError
-from holdfast.vocabulary import HF, RDF_TYPE, SKOS, XSD, nearest
+from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD, nearest
 
 _DATE = re.compile(r"^\d{4}(-\d{2}(-\d{2})?)?$")
 
@@ -50,8 +50,10 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
           JOIN ranks ON concept = o GROUP BY s;
         CREATE OR REPLACE TEMP VIEW stated AS
         SELECT q.s, q.p, q.o, q.g, q.background,
-          (CASE WHEN q.background THEN 0 ELSE coalesce(f.c, e.c, 0) END)::TINYINT AS c, {STATED} AS r
-        FROM quads q LEFT JOIN certainties f ON f.node = q.g LEFT JOIN certainties e ON e.node = q.s;
+          (CASE WHEN q.background THEN 0 ELSE coalesce(f.c, e.c, 0) END)::TINYINT AS c,
+          {STATED} AS r
+        FROM quads q LEFT JOIN certainties f ON f.node = q.g
+          LEFT JOIN certainties e ON e.node = q.s;
         CREATE OR REPLACE TEMP TABLE spans AS
         SELECT s AS node, min(begins) AS begins, max(ends) AS ends FROM (
           SELECT s, moment AS begins, NULL AS ends FROM quads JOIN terms ON terms.id = o
@@ -74,20 +76,24 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
         f"""
         CREATE OR REPLACE TEMP TABLE hidden_facts AS
         SELECT fact.s AS g FROM {stated(HF + "phase")} fact
-          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture) WHERE phases.place > clock.place
+          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
+          WHERE phases.place > clock.place
         UNION
         SELECT fact.s FROM {stated(HF + "untilPhase")} fact
-          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture) WHERE phases.place < clock.place;
+          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
+          WHERE phases.place < clock.place;
         CREATE OR REPLACE TEMP TABLE owners AS
         SELECT s AS node, o AS venture FROM {stated(HF + "belongsTo")} WHERE o IN (FROM ventures)
-        UNION SELECT r.s, f.s FROM {stated(HF + "belongsTo")} r JOIN {stated(HF + "takesForm")} f ON f.o = r.o
+        UNION SELECT r.s, f.s FROM {stated(HF + "belongsTo")} r
+          JOIN {stated(HF + "takesForm")} f ON f.o = r.o
         UNION SELECT o, s FROM {stated(HF + "takesForm")}
         UNION SELECT venture, venture FROM ventures;
         CREATE OR REPLACE TEMP TABLE timed AS
         SELECT spans.node, begins > due AS unborn, ends <= due AS over FROM (
           SELECT node, CASE WHEN count(clock.venture) > 0 THEN min(clock.moment)
             ELSE (SELECT moment FROM wall) END AS due
-          FROM (SELECT node FROM spans) LEFT JOIN owners USING (node) LEFT JOIN clock USING (venture)
+          FROM (SELECT node FROM spans) LEFT JOIN owners USING (node)
+            LEFT JOIN clock USING (venture)
           GROUP BY node) JOIN spans USING (node)
         WHERE node NOT IN (SELECT phase FROM phases);
         CREATE OR REPLACE TEMP TABLE unborn AS
@@ -107,7 +113,8 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
         f"""
         CREATE OR REPLACE TEMP TABLE added AS
         SELECT node AS s, {ids[RDF_TYPE]} AS p, {ids["past"]} AS o FROM over
-        UNION ALL SELECT venture, {ids[HF + "currentPhase"]}, phase FROM clock WHERE phase IS NOT NULL
+        UNION ALL SELECT venture, {ids[HF + "currentPhase"]}, phase FROM clock
+          WHERE phase IS NOT NULL
         UNION ALL SELECT venture, {ids[HF + "asOf"]}, id FROM clock
           JOIN terms ON n3 = '"' || strftime(clock.moment, '%Y-%m-%d') || '"^^<{XSD}date>'
         """
@@ -129,9 +136,21 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
         label: f"it has no phase {as_of}"
         if as_of and not _DATE.match(as_of)
         else f"it had not begun, or its phases have no dates, as of {as_of or today}"
-        for label in sorted(columns.labels(hidden).values())
+        for label in sorted(_names_of(columns, hidden))
     }
     return AsOf(text=as_of or "latest", left_out=reasons, hidden=hidden)
+
+
+def _names_of(columns: Columns, ventures: frozenset[int]) -> list[str]:
+    """What to call ventures of which the projected tables may say nothing."""
+    said = dict(
+        columns.rows(
+            "SELECT s, min(lex) FROM quads JOIN terms ON terms.id = o WHERE p = $label"
+            " AND s IN (SELECT unnest($ventures::BIGINT[])) GROUP BY s",
+            {"label": columns.id_of(f"<{RDFS}label>"), "ventures": sorted(ventures)},
+        )
+    )
+    return list({**columns.labels(ventures), **said}.values())
 
 
 def phases_of(columns: Columns, venture: int) -> list[str]:
@@ -157,7 +176,7 @@ def _predicate_ids(columns: Columns) -> dict[str, int]:
 
 
 def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
-    """Make clock(venture, phase, place, moment): when each venture is looked at; and wall(moment)."""
+    """Make wall(moment), and clock(venture, phase, place, moment): when each venture is seen."""
     con = columns.con
     now = f"{today.isoformat()} 23:59:59"
     clock = "CREATE OR REPLACE TEMP TABLE clock AS "
@@ -170,7 +189,8 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
                 ELSE least(last.ends, $now::TIMESTAMP) END AS moment
             FROM ventures LEFT JOIN (
               SELECT *, CASE WHEN ends IS NOT NULL THEN ends END FROM phases
-              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS last
+              QUALIFY row_number()
+                OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS last
               USING (venture)
             """,
             {"now": now},
@@ -180,26 +200,33 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
             "UPDATE clock SET moment = NULL WHERE phase IS NOT NULL AND phase IN"
             " (SELECT phase FROM phases WHERE ends IS NULL)"
         )
-        con.execute("CREATE OR REPLACE TEMP TABLE wall AS SELECT $now::TIMESTAMP AS moment", {"now": now})
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE wall AS SELECT $now::TIMESTAMP AS moment", {"now": now}
+        )
         return
     if _DATE.match(as_of):
         kind = {4: "gYear", 7: "gYearMonth", 10: "date"}[len(as_of)]
         due = columns.value("SELECT last_moment_of($d, $k)", {"d": as_of, "k": XSD + kind})
         if due is None:
-            raise UnknownNameError(f"{as_of} is not a date.", mend="Write YYYY, YYYY-MM or YYYY-MM-DD.")
+            raise UnknownNameError(
+                f"{as_of} is not a date.", mend="Write YYYY, YYYY-MM or YYYY-MM-DD."
+            )
         con.execute(
             clock
             + """
             SELECT venture, now.phase, now.place, $due::TIMESTAMP AS moment
             FROM ventures LEFT JOIN (
               SELECT * FROM phases WHERE begins <= $due
-              QUALIFY row_number() OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS now
+              QUALIFY row_number()
+                OVER (PARTITION BY venture ORDER BY place DESC, notation DESC) = 1) AS now
               USING (venture)
             WHERE now.phase IS NOT NULL OR venture NOT IN (SELECT venture FROM phases)
             """,
             {"due": due},
         )
-        con.execute("CREATE OR REPLACE TEMP TABLE wall AS SELECT $due::TIMESTAMP AS moment", {"due": due})
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE wall AS SELECT $due::TIMESTAMP AS moment", {"due": due}
+        )
         return
     con.execute(
         clock + "SELECT venture, phase, place, ends AS moment FROM phases WHERE notation = $name",

@@ -4,8 +4,8 @@
     quads(s, p, o, g, background)                    what was stated, and in which graph
     "<predicate>"(s, o, c, t, r)                     one table for each predicate, each triple once
 
-`c` is the certainty of a triple as a rank (0 stated … 4 estimated), `t` its number in the order in
-which it became known, and `r` the number of the rule that inferred it (STATED, SUBCLASS or AS_OF
+`c` is the certainty of a triple as a rank (0 stated … 4 estimated), `t` its number in the order
+in which it became known, and `r` the number of the rule that inferred it (STATED, SUBCLASS or AS_OF
 when none did). Everything here is built from sources and may be thrown away.
 """
 
@@ -26,7 +26,9 @@ STATED = -1
 SUBCLASS = -2
 AS_OF = -3
 
-IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = range(12)
+IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = (
+    range(12)
+)
 """`terms.cls`: what kind of term it is. INTEGER to DOUBLE are the numbers."""
 
 _INTEGERS = (
@@ -67,7 +69,8 @@ CREATE MACRO term_lang(n3) AS CASE WHEN n3[1] <> '"' THEN NULL
 CREATE MACRO escaped(sign) AS CASE unicode(sign)
   WHEN 8 THEN '\\b' WHEN 9 THEN '\\t' WHEN 10 THEN '\\n' WHEN 12 THEN '\\f' WHEN 13 THEN '\\r'
   ELSE printf('\\u%04X', unicode(sign)) END;
-CREATE MACRO quoted(lex) AS '"' || CASE WHEN regexp_matches(lex, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]')
+CREATE MACRO quoted(lex) AS '"' ||
+  CASE WHEN regexp_matches(lex, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]')
   THEN array_to_string(list_transform(
     string_split(replace(replace(lex, '\\', '\\\\'), '"', '\\"'), ''), lambda sign:
     CASE WHEN regexp_matches(sign, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]') THEN escaped(sign)
@@ -83,7 +86,8 @@ CREATE MACRO number_n3(num, cls) AS CASE WHEN num IS NOT NULL THEN
   literal_n3(number_lex(num, cls), CASE cls WHEN 4 THEN '{XSD}integer'
     WHEN 5 THEN '{XSD}decimal' ELSE '{XSD}double' END) END;
 CREATE MACRO moment_of(lex, dt) AS CASE dt
-  WHEN '{XSD}dateTime' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}T.*{_ZONE}') THEN coalesce(
+  WHEN '{XSD}dateTime' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}T.*{_ZONE}')
+    THEN coalesce(
     CASE WHEN regexp_matches(lex, 'T.*(Z|[+-][0-9][0-9]:[0-9][0-9])$')
       THEN TRY_CAST(lex AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END, TRY_CAST(lex AS TIMESTAMP)) END
   WHEN '{XSD}date' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}{_ZONE}')
@@ -91,7 +95,8 @@ CREATE MACRO moment_of(lex, dt) AS CASE dt
   WHEN '{XSD}gYear' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}{_ZONE}')
     THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}') || '-01-01' AS DATE) AS TIMESTAMP) END
   WHEN '{XSD}gYearMonth' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}{_ZONE}')
-    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}') || '-01' AS DATE) AS TIMESTAMP) END END;
+    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}') || '-01' AS DATE)
+      AS TIMESTAMP) END END;
 CREATE MACRO last_moment_of(lex, dt) AS CASE dt
   WHEN '{XSD}dateTime' THEN moment_of(lex, dt)
   WHEN '{XSD}date' THEN moment_of(lex, dt) + INTERVAL '86399 seconds'
@@ -204,7 +209,8 @@ class Columns:
               SELECT s AS n3 FROM raw UNION SELECT p FROM raw UNION SELECT o FROM raw
               UNION SELECT g FROM raw WHERE g IS NOT NULL),
             fresh AS (SELECT n3 FROM known ANTI JOIN terms USING (n3)),
-            numbered AS (SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
+            numbered AS (
+              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
             SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
               lang, dt, number_of(lex, dt), moment_of(lex, dt)
             FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
@@ -240,7 +246,8 @@ class Columns:
             INSERT INTO terms
             WITH fresh AS (SELECT DISTINCT n3 FROM ({query}) AS wanted(n3)
                            WHERE n3 IS NOT NULL AND n3 NOT IN (SELECT n3 FROM terms)),
-            numbered AS (SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
+            numbered AS (
+              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
             SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
               lang, dt, number_of(lex, dt), moment_of(lex, dt)
             FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
@@ -254,23 +261,25 @@ class Columns:
         self.con.execute(
             f"""
             INSERT INTO terms
-            SELECT ({self._next_term()} + row_number() OVER (ORDER BY iri)) * 2, '<' || iri || '>', {IRI},
-              iri, NULL, NULL, NULL, NULL
+            SELECT ({self._next_term()} + row_number() OVER (ORDER BY iri)) * 2, '<' || iri || '>',
+              {IRI}, iri, NULL, NULL, NULL, NULL
             FROM (SELECT DISTINCT iri FROM ({query}) AS wanted(iri)
                   WHERE '<' || iri || '>' NOT IN (SELECT n3 FROM terms))
             """
         )
 
     def append_iris(self, query: str, after: int) -> str:
-        """Put new IRIs into the dictionary, from the rows (n, iri) of `query`; n counts from `after`.
+        """Put new IRIs into the dictionary; returns a query for the rows (n, id).
 
-        None of them may be there yet, nor occur twice. Returns a query for the rows (n, id).
+        They are the rows (n, iri) of `query`, with n counting on from `after`. None of them may be
+        there yet, nor occur twice.
         """
         first = self._next_term() - after
         self.con.execute(
             f"""
             INSERT INTO terms
-            SELECT ({first} + n) * 2, '<' || iri || '>', {IRI}, iri, NULL, NULL, NULL, NULL FROM ({query})
+            SELECT ({first} + n) * 2, '<' || iri || '>', {IRI}, iri,
+              NULL, NULL, NULL, NULL FROM ({query})
             """
         )
         return f"SELECT n, ({first} + n) * 2 AS id FROM ({query})"
@@ -323,7 +332,8 @@ class Columns:
             self.predicates[predicate] = identifier
             con.execute(
                 f"CREATE TABLE {quoted(predicate)} AS"
-                f" SELECT s, o, c::TINYINT AS c, t, r::INTEGER AS r FROM triples WHERE p = {identifier}"
+                " SELECT s, o, c::TINYINT AS c, t, r::INTEGER AS r FROM triples"
+                f" WHERE p = {identifier}"
             )
         con.execute("DROP TABLE triples")
         self.table(RDF_TYPE)
@@ -335,7 +345,8 @@ class Columns:
         if predicate not in self.predicates:
             self.predicates[predicate] = self.id_of(f"<{predicate}>")
             self.con.execute(
-                f"CREATE TABLE {quoted(predicate)}(s BIGINT, o BIGINT, c TINYINT, t BIGINT, r INTEGER)"
+                f"CREATE TABLE {quoted(predicate)}"
+                "(s BIGINT, o BIGINT, c TINYINT, t BIGINT, r INTEGER)"
             )
         return quoted(predicate)
 
@@ -408,21 +419,28 @@ class Columns:
     def labels(self, ids: Iterable[int]) -> dict[int, str]:
         """What to call each of these terms in a sentence: its label, a short IRI, or its value."""
         wanted = list(dict.fromkeys(ids))
-        label, pref = self.table(RDFS + "label"), self.table("http://www.w3.org/2004/02/skos/core#prefLabel")
+        label, pref = (
+            self.table(RDFS + "label"),
+            self.table("http://www.w3.org/2004/02/skos/core#prefLabel"),
+        )
         rows = self.rows(
             f"""
             WITH wanted AS (SELECT unnest($wanted) AS id),
             named AS (
-              SELECT s AS id, first(lex ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, lex)
+              SELECT s AS id, first(lex
+                ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, lex)
                 AS name
-              FROM (SELECT s, o FROM {label} UNION ALL SELECT s, o FROM {pref}) JOIN terms ON terms.id = o
+              FROM (SELECT s, o FROM {label} UNION ALL SELECT s, o FROM {pref})
+                JOIN terms ON terms.id = o
               WHERE s IN (SELECT id FROM wanted) GROUP BY s)
             SELECT wanted.id, named.name, terms.lex, terms.n3, terms.cls
             FROM wanted JOIN terms USING (id) LEFT JOIN named USING (id)
             """,
             {"wanted": wanted},
         )
-        return {i: name or readable(lex if cls != BLANK else n3, cls) for i, name, lex, n3, cls in rows}
+        return {
+            i: name or readable(lex if cls != BLANK else n3, cls) for i, name, lex, n3, cls in rows
+        }
 
 
 def readable(lex: str, cls: int) -> str:

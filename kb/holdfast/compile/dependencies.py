@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from rdflib import URIRef, Variable
-from rdflib.paths import Path
+from rdflib.paths import NegatedPath, Path
 from rdflib.plugins.sparql.algebra import translateGroupGraphPattern
 from rdflib.plugins.sparql.parserutils import CompValue
 
@@ -38,7 +38,10 @@ class Reads:
 
 
 def reads_of(
-    algebra: CompValue, notations: Mapping[str, str], bases: Iterable[str], effects: Iterable[str]
+    algebra: CompValue,
+    notations: Mapping[str, str],
+    bases: Iterable[str],
+    effects: Iterable[str],
 ) -> Reads:
     """What a query reads.
 
@@ -61,7 +64,8 @@ def template_keys(algebra: CompValue, superclasses: Mapping[str, Iterable[str]])
     for subject, predicate, value in algebra.template:
         if not isinstance(predicate, URIRef):
             raise Refusal(
-                "a variable as predicate in CONSTRUCT", "Write one rule for each predicate."
+                "a variable as predicate in CONSTRUCT",
+                "Write one rule for each predicate.",
             )
         if predicate != _TYPE:
             keys.add(str(predicate))
@@ -104,12 +108,27 @@ def meets(read: str, written: str) -> bool:
     )
 
 
+def _denies(path: Any) -> bool:
+    """Whether a path has a negated property set in it, which reads all predicates but those."""
+    if isinstance(path, NegatedPath):
+        return True
+    inner = [
+        *getattr(path, "args", ()),
+        getattr(path, "arg", None),
+        getattr(path, "path", None),
+    ]
+    return any(_denies(part) for part in inner if isinstance(part, Path))
+
+
 Limits = Mapping[str, frozenset[str]]
 
 
 class _Collector:
     def __init__(
-        self, notations: Mapping[str, str], bases: tuple[str, ...], effects: tuple[str, ...]
+        self,
+        notations: Mapping[str, str],
+        bases: tuple[str, ...],
+        effects: tuple[str, ...],
     ) -> None:
         self.notations = notations
         self.bases = bases
@@ -182,6 +201,8 @@ class _Collector:
             if isinstance(predicate, Variable):
                 self.add(ANYTHING, below)
             elif isinstance(predicate, Path):
+                if _denies(predicate):
+                    self.add(ANYTHING, below)
                 for iri in iris_in(predicate):
                     self.add(ANY_TYPE if iri == RDF_TYPE else iri, below)
             elif predicate != _TYPE:
@@ -192,7 +213,11 @@ class _Collector:
                 self.add(ANY_TYPE, below)
 
     def _choices(
-        self, star: list[tuple[Any, Any]], name: str, limits: Limits, every: tuple[str, ...]
+        self,
+        star: list[tuple[Any, Any]],
+        name: str,
+        limits: Limits,
+        every: tuple[str, ...],
     ) -> Iterable[str]:
         for predicate, value in star:
             if predicate == URIRef(HF + name):

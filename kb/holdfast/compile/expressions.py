@@ -14,8 +14,28 @@ from holdfast.compile import sql
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
-    BLANK, BOOLEAN, DATE, DATETIME, DECIMAL, DOUBLE, INTEGER, IRI, LANGSTRING, NUMBERS, STRING, YEAR,
-    Amount, Constant, Nothing, Number, Text, Truth, Value, Written, equal_values, less_than,
+    BLANK,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    DOUBLE,
+    INTEGER,
+    IRI,
+    LANGSTRING,
+    NUMBERS,
+    STRING,
+    YEAR,
+    Amount,
+    Constant,
+    Nothing,
+    Number,
+    Text,
+    Truth,
+    Value,
+    Written,
+    equal_values,
+    less_than,
     same_term,
 )  # fmt: skip
 from holdfast.vocabulary import XSD
@@ -113,7 +133,9 @@ def _relation(node: CompValue, value: Callable[[Any], Value]) -> SQL:
 
 
 def _arithmetic(
-    node: CompValue, value: Callable[[Any], Value], operations: Mapping[str, type[exp.Binary]]
+    node: CompValue,
+    value: Callable[[Any], Value],
+    operations: Mapping[str, type[exp.Binary]],
 ) -> Value:
     result = value(node.expr)
     for operator, operand in zip(node.op, node.other, strict=True):
@@ -124,7 +146,10 @@ def _arithmetic(
         if operator == "/":
             divided = exp.Div(this=exp.cast(one, "DOUBLE"), expression=exp.cast(two, "DOUBLE"))
             by_zero = sql.both(
-                [sql.equal(two, sql.number(0)), exp.LT(this=kind, expression=sql.number(DOUBLE))]
+                [
+                    sql.equal(two, sql.number(0)),
+                    exp.LT(this=kind, expression=sql.number(DOUBLE)),
+                ]
             )
             amount = sql.cases((by_zero, exp.cast(exp.null(), "DOUBLE")), otherwise=divided)
             kind = sql.call("greatest", kind, sql.number(DECIMAL))
@@ -224,7 +249,8 @@ def _rounded(function: str) -> Callable[[CompValue, Compile], Value]:
 def _half_up(node: CompValue, value: Compile) -> Value:
     inner = value(node.arg)  # XPath rounds halves towards positive infinity
     return Amount(
-        sql.call("floor", exp.Add(this=inner.number(), expression=sql.number(0.5))), inner.cls()
+        sql.call("floor", exp.Add(this=inner.number(), expression=sql.number(0.5))),
+        inner.cls(),
     )
 
 
@@ -272,7 +298,8 @@ def _substring(node: CompValue, value: Compile) -> Value:
 
 def _tagged(text: SQL, tag: SQL) -> SQL:
     marked = exp.DPipe(
-        this=exp.DPipe(this=sql.call("quoted", text), expression=sql.text("@")), expression=tag
+        this=exp.DPipe(this=sql.call("quoted", text), expression=sql.text("@")),
+        expression=tag,
     )
     return sql.cases(
         (exp.NEQ(this=tag.copy(), expression=sql.text("")), marked),
@@ -367,7 +394,8 @@ def _iri(node: CompValue, value: Compile) -> Value:
     inner = value(node.arg)
     fit = Value._is(inner.cls(), (IRI, STRING))
     made = exp.DPipe(
-        this=exp.DPipe(this=sql.text("<"), expression=inner.lex()), expression=sql.text(">")
+        this=exp.DPipe(this=sql.text("<"), expression=inner.lex()),
+        expression=sql.text(">"),
     )
     return Written(sql.cases((fit, made)))
 
@@ -394,7 +422,10 @@ def _strlang(node: CompValue, value: Compile) -> Value:
     quoted = sql.call("quoted", _plain(value(node.arg1)))
     tag = sql.call("lower", _plain(value(node.arg2)))
     return Written(
-        exp.DPipe(this=exp.DPipe(this=quoted, expression=sql.text("@")), expression=exp.paren(tag))
+        exp.DPipe(
+            this=exp.DPipe(this=quoted, expression=sql.text("@")),
+            expression=exp.paren(tag),
+        )
     )
 
 
@@ -463,4 +494,11 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_STRLANG": _strlang,
 }
 
-__all__ = ["BOOLEAN", "LANGSTRING", "Environment", "Nothing", "Patterns", "compile_expression"]
+__all__ = [
+    "BOOLEAN",
+    "LANGSTRING",
+    "Environment",
+    "Nothing",
+    "Patterns",
+    "compile_expression",
+]

@@ -2,16 +2,19 @@
 
 A pattern becomes a query with a column `v_<name>` for each variable, `c` for the certainty of the
 solution (that of its least certain triple) and, with lineage, `l`, the numbers of its triples.
+Joins, filters and projections add to one SELECT as long as they can: DuckDB spends more time on
+binding a nested query than on running it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from rdflib import BNode, Literal, URIRef, Variable
-from rdflib.paths import Path
+from rdflib.paths import InvPath, NegatedPath, Path, SequencePath
 from rdflib.plugins.sparql.algebra import translateGroupGraphPattern
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
@@ -23,9 +26,21 @@ from holdfast.compile.paths import compile_path
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
-    DECIMAL, INTEGER, STRING, Amount, Constant, Known, Lookups, Nothing, Number, Text, Value, Written,
+    DECIMAL,
+    INTEGER,
+    STRING,
+    Amount,
+    Constant,
+    Known,
+    Lookups,
+    Nothing,
+    Number,
+    Text,
+    Value,
+    Written,
     n3_of,
 )  # fmt: skip
+from holdfast.queries import iris_in
 from holdfast.vocabulary import RDF_TYPE
 
 
@@ -34,8 +49,8 @@ class Held:
     """How one variable is held in a relation.
 
     `kind` is 'id' (the term's integer), 'n3' (its N-Triples text), 'integer' (a count) or 'text' (a
-    plain string); `sure` where every
-    solution binds it; `node` where it is never a literal; `term` where it is always this one.
+    plain string); `sure` where every solution binds it; `node` where it is never a literal; `term`
+    where it is always this one.
     """
 
     kind: str
@@ -43,30 +58,126 @@ class Held:
     node: bool = False
     term: Literal | None = None
 
+    @property
+    def type(self) -> str:
+        """The SQL type of its column."""
+        return "BIGINT" if self.kind in ("id", "integer") else "VARCHAR"
+
 
 @dataclass(frozen=True)
-class Relation:
-    """A compiled pattern."""
+class Source:
+    """One entry of a FROM clause; `how` is '' for a plain join, else LEFT, ANTI or LATERAL."""
 
-    query: exp.Query
-    held: Mapping[str, Held]
-    empty_group: bool = False
+    table: exp.Table | exp.Subquery | exp.Lateral
+    how: str = ""
+    on: SQL | None = None
+
+
+@dataclass
+class Relation:
+    """A compiled pattern: a SELECT in parts, to which more can be joined.
+
+    `columns` says how each variable of `held` is read from the sources; the certainty of a solution
+    is the greatest of `certainties`, its triples are those of all `lineages`.
+    """
+
+    held: dict[str, Held]
+    columns: dict[str, SQL]
+    sources: list[Source] = field(default_factory=list)
+    where: list[SQL] = field(default_factory=list)
+    certainties: list[SQL] = field(default_factory=list)
+    lineages: list[SQL] = field(default_factory=list)
+    entries: dict[tuple[str, bool], str] = field(default_factory=dict)
+    """The dictionary entries that are already joined, by column and whether it is never NULL."""
+
+    @property
+    def empty_group(self) -> bool:
+        """Whether it is the pattern {}, whose only solution binds nothing."""
+        return not (self.sources or self.where or self.held)
+
+    def over(self, selected: list[SQL]) -> exp.Select:
+        """These columns of it."""
+        query = exp.Select(expressions=selected)
+        for place, source in enumerate(self.sources):
+            if place == 0:
+                query.set("from_", exp.From(this=source.table))
+                continue
+            if source.how == "ANTI":
+                join = exp.Join(this=source.table, kind="ANTI", on=source.on)
+            elif source.how == "LEFT":
+                join = exp.Join(this=source.table, side="LEFT", on=source.on or exp.true())
+            elif source.on is not None:
+                join = exp.Join(this=source.table, on=source.on)
+            else:
+                join = exp.Join(this=source.table, kind="CROSS")
+            query.append("joins", join)
+        if self.where:
+            query.set("where", exp.Where(this=sql.both(self.where)))
+        return query
+
+    def query(self, *, lineage: bool, names: list[str] | None = None) -> exp.Select:
+        """The whole of it as a query: `v_` columns, `c`, and `l` with lineage."""
+        chosen = list(self.held) if names is None else names
+        columns: list[SQL] = [sql.named(self.columns[name], f"v_{name}") for name in chosen]
+        return self.over([*columns, *self.solution(lineage=lineage)])
+
+    def certainty(self) -> SQL:
+        """The certainty of a solution."""
+        if not self.certainties:
+            return exp.cast(sql.number(0), "TINYINT")
+        return sql.greatest(self.certainties)
+
+    def lineage(self) -> SQL:
+        """The triples of a solution."""
+        return sql.joined(self.lineages) if self.lineages else NO_TRIPLES
+
+    def solution(self, *, lineage: bool) -> list[SQL]:
+        """The columns `c` and, with lineage, `l`."""
+        columns: list[SQL] = [sql.named(self.certainty(), "c")]
+        return [*columns, sql.named(self.lineage(), "l")] if lineage else columns
+
+
+NO_TRIPLES = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
+
+
+class _Noting(dict[str, Value]):
+    """Values by variable that remember whether one from outside was asked for."""
+
+    def __init__(self, outside: Environment, inside: Mapping[str, Value]) -> None:
+        super().__init__({**outside, **inside})
+        self._outer = outside.keys() - inside.keys()
+        self._outside = outside
+        self.used = False
+
+    def note(self, name: str) -> None:
+        if name in self._outer:
+            self.used = True
+            if isinstance(self._outside, _Noting):
+                self._outside.note(name)
+
+    def __getitem__(self, name: str) -> Value:
+        self.note(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.note(name)
+        return super().get(name, default)
 
 
 class Compilation:
     """The compiling of one query.
 
-    `focus` is the pre-bound variable (SHACL-SPARQL §5.3) and `targets` the class whose members it
-    ranges over. With `delta`, the recursive pattern of that number reads only triples numbered
-    from the placeholder `delta` on (semi-naive evaluation); recursive are those that read one of
-    the predicates or classes of `feeds`.
+    `focus` is the pre-bound variable (SHACL-SPARQL §5.3) and `targets` makes the nodes that it
+    ranges over. With `delta`, the recursive pattern of that number reads only triples numbered from the
+    placeholder `delta` on (semi-naive evaluation); recursive are those that read one of the
+    predicates or classes of `feeds`.
     """
 
     def __init__(
         self,
         *,
         focus: str | None = None,
-        targets: exp.Select | None = None,
+        targets: Callable[[], Relation] | None = None,
         lineage: bool = False,
         delta: int | None = None,
         feeds: frozenset[str] = frozenset(),
@@ -80,6 +191,7 @@ class Compilation:
         self.constants: dict[str, str] = {}
         self.read: set[str] = set()
         self.any_predicate = False
+        self._keys: dict[str, str] = {}
         self._aliases = 0
         self._outside: list[frozenset[str]] = []
 
@@ -90,11 +202,10 @@ class Compilation:
         return f"r{self._aliases}"
 
     def constant_key(self, n3: str) -> SQL:
-        name = next((key for key, term in self.constants.items() if term == n3), None)
-        if name is None:
-            name = f"k{len(self.constants)}"
-            self.constants[name] = n3
-        return exp.Placeholder(this=name)
+        if n3 not in self._keys:
+            self._keys[n3] = f"k{len(self._keys)}"
+            self.constants[self._keys[n3]] = n3
+        return exp.Placeholder(this=self._keys[n3])
 
     def constant(self, term: Identifier) -> Constant:
         return Constant(term, self.constant_key(n3_of(term)))
@@ -107,7 +218,22 @@ class Compilation:
         self.any_predicate = True
         return sql.table("*", alias)
 
-    # -- patterns --------------------------------------------------------------------------------
+    # -- relations -------------------------------------------------------------------------------
+
+    def of_query(self, query: exp.Query, held: Mapping[str, Held]) -> Relation:
+        """A query that gives `v_` columns, `c` and `l` as a relation."""
+        alias = self.alias()
+        return Relation(
+            held=dict(held),
+            columns={name: sql.column(alias, f"v_{name}") for name in held},
+            sources=[Source(sql.derived(query, alias))],
+            certainties=[sql.column(alias, "c")],
+            lineages=[sql.column(alias, "l")],
+        )
+
+    def closed(self, relation: Relation) -> Relation:
+        """The same relation as a query within."""
+        return self.of_query(relation.query(lineage=self.lineage), relation.held)
 
     def pattern(self, node: CompValue) -> Relation:
         """The solutions of a pattern. Raises Refusal for one that is not compiled."""
@@ -118,214 +244,178 @@ class Compilation:
         return relation
 
     def _bgp(self, node: CompValue) -> Relation:
-        places: dict[str, SQL] = {}
-        held: dict[str, Held] = {}
-        sources: list[exp.Table | exp.Subquery] = []
-        conditions: list[SQL] = []
-        certainties: list[SQL] = []
-        lineages: list[SQL] = []
+        found = Relation({}, {})
 
         def place(term: Any, column: SQL, never_literal: bool) -> None:
             if isinstance(term, (Variable, BNode)):
-                name = str(term) if isinstance(term, Variable) else f"_{term}"
-                if name in places:
-                    conditions.append(sql.equal(places[name].copy(), column))
+                name = str(term) if isinstance(term, Variable) else f"_:{term}"
+                if name in found.columns:
+                    found.where.append(sql.equal(found.columns[name], column))
                 else:
-                    places[name] = column
-                if never_literal or name not in held:
-                    held[name] = Held(
-                        "id", node=never_literal or (name in held and held[name].node)
-                    )
+                    found.columns[name] = column
+                if never_literal or name not in found.held:
+                    known = name in found.held and found.held[name].node
+                    found.held[name] = Held("id", node=never_literal or known)
             else:
-                conditions.append(sql.equal(column, self.constant_key(n3_of(term))))
+                found.where.append(sql.equal(column, self.constant_key(n3_of(term))))
 
-        for subject, predicate, value in _in_order(node.triples):
+        between = (BNode(f"step{self._aliases}.{n}") for n in count())
+        steps = [step for triple in _in_order(node.triples) for step in _steps(*triple, between)]
+        for subject, predicate, value in steps:
             alias = self.alias()
+            triple = exp.Array(expressions=[sql.column(alias, "t")])
             if isinstance(predicate, Variable):
-                sources.append(self.every_table(alias))
+                found.sources.append(Source(self.every_table(alias)))
                 place(predicate, sql.column(alias, "p"), True)
-                lineages.append(exp.Array(expressions=[sql.column(alias, "t")]))
+                self._recursive_whole(bool(self.feeds))
             elif isinstance(predicate, Path):
-                sources.append(sql.derived(compile_path(predicate, self), alias))
-                lineages.append(sql.column(alias, "l"))
+                found.sources.append(Source(sql.derived(compile_path(predicate, self), alias)))
+                self._recursive_whole(_may_read(predicate, self.feeds))
+                found.lineages.append(sql.column(alias, "l"))
             else:
-                sources.append(self.predicate_table(str(predicate), alias))
-                lineages.append(exp.Array(expressions=[sql.column(alias, "t")]))
-                if self._feeds_itself(str(predicate), value):
-                    if self.delta == self.recursive:
-                        since = exp.Placeholder(this="delta")
-                        conditions.append(exp.GTE(this=sql.column(alias, "t"), expression=since))
-                    self.recursive += 1
-            certainties.append(sql.column(alias, "c"))
+                found.sources.append(Source(self.predicate_table(str(predicate), alias)))
+                if self.feeds_itself(str(predicate), value):
+                    found.where += self.since(alias)
+            if not isinstance(predicate, Path):
+                found.lineages.append(triple)
+            found.certainties.append(sql.column(alias, "c"))
             place(subject, sql.column(alias, "s"), not isinstance(predicate, Path))
             place(value, sql.column(alias, "o"), False)
-        columns = [sql.named(column.copy(), f"v_{name}") for name, column in places.items()]
-        if not sources:
-            return Relation(exp.select(*self._solution([], [])), {}, empty_group=True)
-        query = exp.select(*columns, *self._solution(certainties, lineages)).from_(sources[0])
-        for source in sources[1:]:
-            query = query.join(source, join_type="CROSS")
-        if conditions:
-            query = query.where(sql.both(conditions))
-        return Relation(query, held)
+        for name in [name for name in found.held if name.startswith("_:")]:
+            del (
+                found.held[name],
+                found.columns[name],
+            )  # a blank node is not known outside its BGP
+        return found
 
-    def _feeds_itself(self, predicate: str, value: Any) -> bool:
+    def feeds_itself(self, predicate: str, value: Any) -> bool:
+        """Whether a triple pattern reads what the rule's own stratum writes."""
         if self._outside:
             return False
         if predicate == RDF_TYPE:
             return str(value) in self.feeds if isinstance(value, URIRef) else RDF_TYPE in self.feeds
         return predicate in self.feeds
 
-    def _solution(self, certainties: list[SQL], lineages: list[SQL]) -> list[SQL]:
-        nothing = exp.cast(sql.number(0), "TINYINT")
-        columns = [sql.named(sql.greatest(certainties) if certainties else nothing, "c")]
-        if self.lineage:
-            empty = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
-            columns.append(sql.named(sql.joined(lineages) if lineages else empty, "l"))
-        return columns
+    def since(self, alias: str) -> list[SQL]:
+        """The condition that a recursive pattern reads new triples only, if it is its turn."""
+        turn = self.delta == self.recursive
+        self.recursive += 1
+        new = exp.GTE(this=sql.column(alias, "t"), expression=exp.Placeholder(this="delta"))
+        return [new] if turn else []
+
+    def _recursive_whole(self, feeds: bool) -> None:
+        """A path or a variable predicate that may read its own stratum: it is read anew, whole."""
+        if feeds and not self._outside:
+            self.recursive += 1
 
     def _join(self, node: CompValue) -> Relation:
         return self.join(self.pattern(node.p1), self.pattern(node.p2))
 
     def join(self, one: Relation, other: Relation) -> Relation:
         """The solutions of one that are compatible with those of the other."""
-        if not one.held and one.empty_group:
+        if one.empty_group:
             return other
-        if not other.held and other.empty_group:
+        if other.empty_group:
             return one
-        a, b = self.alias(), self.alias()
-        conditions, columns, held = self._compatible(one, a, other, b)
-        columns += self._solution(
-            [sql.column(a, "c"), sql.column(b, "c")], [sql.column(a, "l"), sql.column(b, "l")]
+        conditions, columns, held = self._compatible(one, other)
+        return Relation(
+            held=held,
+            columns=columns,
+            sources=[*one.sources, *other.sources],
+            where=[*one.where, *other.where, *conditions],
+            certainties=[*one.certainties, *other.certainties],
+            lineages=[*one.lineages, *other.lineages],
+            entries={**other.entries, **one.entries},
         )
-        query = exp.select(*columns).from_(sql.derived(one.query, a))
-        right = sql.derived(other.query, b)
-        if conditions:
-            query = query.join(right, on=sql.both(conditions))
-        else:
-            query = query.join(right, join_type="CROSS")
-        return Relation(query, held)
 
     def _leftjoin(self, node: CompValue) -> Relation:
+        """LeftJoin(A, B, F): each of A with all of B that agrees and for which F is true (§18.5)."""
         one, other = self.pattern(node.p1), self.pattern(node.p2)
-        a, b = self.alias(), self.alias()
-        conditions, columns, held = self._compatible(one, a, other, b, optional=True)
-        if node.expr is not None and getattr(node.expr, "name", "") != "TrueFilter":
+        if not one.sources:
+            one = self.closed(one)
+        test: SQL | None = None
+        fields: list[SQL] = []
+        tested = node.expr is not None and getattr(node.expr, "name", "") != "TrueFilter"
+        if tested:
             if any(part.name.endswith("EXISTS") for part in _parts(node.expr)):
                 raise Refusal("EXISTS in a FILTER of an OPTIONAL")
-            near, far = Lookups(self.alias), Lookups(self.alias)
-            environment = {**self._environment(other, b, far), **self._environment(one, a, near)}
+            other = self.closed(other)
+            inner = Lookups(self.alias, other.entries)
+            alias = self.alias()
+            inside = {
+                name: _Far(self._read(held, other.columns[name], inner), alias, fields, name)
+                if held.kind == "id" and held.term is None
+                else self._read(held, sql.column(alias, f"v_{name}"), inner)
+                for name, held in other.held.items()
+            }
+            near = Lookups(self.alias, one.entries)
+            environment = {**inside, **self._environment(one, near)}
             test = compile_expression(node.expr, environment, self).truth()
-            return self._optional_where(
-                one, a, near, other, b, far, conditions, columns, held, test
-            )
-        absent = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
-        columns += self._solution(
-            [sql.column(a, "c"), sql.call("coalesce", sql.column(b, "c"), sql.number(0))],
-            [sql.column(a, "l"), sql.call("coalesce", sql.column(b, "l"), absent)],
-        )
-        query = exp.select(*columns).from_(sql.derived(one.query, a))
-        query = query.join(sql.derived(other.query, b), on=sql.both(conditions), join_type="LEFT")
-        return Relation(query, held)
-
-    def _optional_where(
-        self,
-        one: Relation,
-        a: str,
-        near: Lookups,
-        other: Relation,
-        b: str,
-        far: Lookups,
-        conditions: list[SQL],
-        columns: list[SQL],
-        held: dict[str, Held],
-        test: SQL,
-    ) -> Relation:
-        """OPTIONAL with a FILTER over both sides: its join, and what finds no partner in it.
-
-        LeftJoin(A, B, F) = Filter(F, A ⋈ B) ∪ those of A without a partner (§18.5).
-        """
-        columns += self._solution(
-            [sql.column(a, "c"), sql.column(b, "c")], [sql.column(a, "l"), sql.column(b, "l")]
-        )
-
-        def joined(*selected: SQL) -> exp.Select:
-            query = exp.select(*selected).from_(sql.derived(one.query.copy(), a))
-            right = sql.derived(other.query.copy(), b)
-            query = (
-                query.join(right, on=sql.both(conditions))
-                if conditions
-                else query.join(right, join_type="CROSS")
-            )
-            return far.onto(near.onto(query)).where(test.copy())
-
-        lone = self.alias()
-        same = [
-            exp.NullSafeEQ(
-                this=sql.column(a, f"v_{name}"), expression=sql.column(lone, f"v_{name}")
-            )
-            for name in one.held
-        ]
-        partner = (
-            joined(exp.Literal.number(1)).where(sql.both(same))
-            if same
-            else joined(exp.Literal.number(1))
-        )
-        alone: list[SQL] = []
-        for name, how in held.items():
-            kind = "BIGINT" if how.kind in ("id", "integer") else "VARCHAR"
-            if name not in one.held:
-                alone.append(sql.named(exp.cast(exp.null(), kind), f"v_{name}"))
-                continue
-            value: SQL = sql.column(lone, f"v_{name}")
-            if one.held[name].kind != how.kind:
-                raise Refusal(f"?{name} in an OPTIONAL with a FILTER, computed on one side only")
-            alone.append(sql.named(value, f"v_{name}"))
-        alone += self._solution([sql.column(lone, "c")], [sql.column(lone, "l")])
-        rest = exp.select(*alone).from_(sql.derived(one.query.copy(), lone))
-        rest = rest.where(exp.Not(this=exp.Exists(this=partner)))
-        alias = self.alias()
+            self._look_up(one, near)
+            self._look_up(other, inner)
+            query = other.query(lineage=self.lineage)
+            for part in fields:
+                query.append("expressions", part)
+            other = self.of_query(query, other.held)
+            other.sources = [Source(sql.derived(query, alias))]
+            other.columns = {name: sql.column(alias, f"v_{name}") for name in other.held}
+            other.certainties = [sql.column(alias, "c")]
+            other.lineages = [sql.column(alias, "l")]
+        elif len(other.sources) != 1 or not all(
+            isinstance(column, exp.Column) for column in other.columns.values()
+        ):
+            other = self.closed(other)
+        conditions, columns, held = self._compatible(one, other, optional=True)
+        on = [*other.where, *conditions, *([test] if test is not None else [])]
+        absent = sql.call("coalesce", other.certainty(), sql.number(0))
+        missed = sql.missing(other.certainties[0])
+        lineage = sql.cases((missed, NO_TRIPLES), otherwise=other.lineage())
         return Relation(
-            exp.select("*").from_(
-                sql.derived(exp.union(joined(*columns), rest, distinct=False), alias)
-            ),
-            held,
+            held=held,
+            columns=columns,
+            sources=[
+                *one.sources,
+                Source(other.sources[0].table, "LEFT", sql.both(on)),
+            ],
+            where=one.where,
+            certainties=[*one.certainties, absent],
+            lineages=[*one.lineages, lineage],
+            entries=one.entries,
         )
 
     def _compatible(
-        self, one: Relation, a: str, other: Relation, b: str, *, optional: bool = False
-    ) -> tuple[list[SQL], list[SQL], dict[str, Held]]:
+        self, one: Relation, other: Relation, *, optional: bool = False
+    ) -> tuple[list[SQL], dict[str, SQL], dict[str, Held]]:
         """How two relations agree: conditions, the columns of both together, how these are held."""
         conditions: list[SQL] = []
-        columns: list[SQL] = []
+        columns: dict[str, SQL] = {}
         held: dict[str, Held] = {}
         for name in dict.fromkeys([*one.held, *other.held]):
             left, right = one.held.get(name), other.held.get(name)
             if left and right:
-                x, y = self._alike(
-                    left, sql.column(a, f"v_{name}"), right, sql.column(b, f"v_{name}")
-                )
+                x, y = self._alike(left, one.columns[name], right, other.columns[name])
                 tests = [sql.equal(x, y)]
-                tests += [] if left.sure else [sql.missing(x.copy())]
-                tests += [] if right.sure else [sql.missing(y.copy())]
+                tests += [] if left.sure else [sql.missing(x)]
+                tests += [] if right.sure else [sql.missing(y)]
                 conditions.append(sql.either(tests))
                 same = left.kind == right.kind
-                value = x if left.sure else sql.call("coalesce", x.copy(), y.copy())
                 held[name] = Held(
                     left.kind if same else "n3",
                     sure=left.sure or (right.sure and not optional),
                     node=left.node or (right.node and left.sure and right.sure),
                     term=left.term if left.term == right.term else None,
                 )
-                columns.append(sql.named(value.copy(), f"v_{name}"))
+                columns[name] = x if left.sure else sql.call("coalesce", x, y)
             elif left:
                 held[name] = left
-                columns.append(sql.named(sql.column(a, f"v_{name}"), f"v_{name}"))
+                columns[name] = one.columns[name]
             elif right:
                 held[name] = replace(
-                    right, sure=right.sure and not optional, term=None if optional else right.term
+                    right,
+                    sure=right.sure and not optional,
+                    term=None if optional else right.term,
                 )
-                columns.append(sql.named(sql.column(b, f"v_{name}"), f"v_{name}"))
+                columns[name] = other.columns[name]
         return conditions, columns, held
 
     def _alike(self, left: Held, x: SQL, right: Held, y: SQL) -> tuple[SQL, SQL]:
@@ -337,14 +427,14 @@ class Compilation:
         """A held value as N-Triples text, looked up on the spot."""
         if held.kind == "id" and held.term is None:
             entry = exp.select(sql.column("terms", "n3")).from_(exp.to_table("terms"))
-            return exp.Subquery(this=entry.where(sql.equal(sql.column("terms", "id"), column)))
-        return self._read(held, column, Lookups(self.alias)).n3()
+            same = sql.equal(sql.column("terms", "id"), column)
+            return exp.Subquery(this=entry.where(same))
+        return self._read(held, column, Lookups(self.alias, {})).n3()
 
     def _union(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
-        names = list(dict.fromkeys([*one.held, *other.held]))
         held: dict[str, Held] = {}
-        for name in names:
+        for name in dict.fromkeys([*one.held, *other.held]):
             left, right = one.held.get(name), other.held.get(name)
             kinds = {side.kind for side in (left, right) if side}
             held[name] = Held(
@@ -354,86 +444,203 @@ class Compilation:
             )
 
         def branch(relation: Relation) -> exp.Select:
-            alias = self.alias()
             columns: list[SQL] = []
-            for name in names:
+            for name, how in held.items():
                 side = relation.held.get(name)
-                kind = held[name].kind
                 if side is None:
-                    value: SQL = exp.cast(
-                        exp.null(), "BIGINT" if kind in ("id", "integer") else "VARCHAR"
-                    )
-                elif side.kind == kind:
-                    value = sql.column(alias, f"v_{name}")
+                    value: SQL = exp.cast(exp.null(), how.type)
+                elif side.kind == how.kind:
+                    value = relation.columns[name]
                 else:
-                    value = self._written(side, sql.column(alias, f"v_{name}"))
+                    value = self._written(side, relation.columns[name])
                 columns.append(sql.named(value, f"v_{name}"))
-            columns += self._solution([sql.column(alias, "c")], [sql.column(alias, "l")])
-            return exp.select(*columns).from_(sql.derived(relation.query, alias))
+            return relation.over([*columns, *relation.solution(lineage=self.lineage)])
 
-        query = exp.union(branch(one), branch(other), distinct=False)
-        alias = self.alias()
-        return Relation(exp.select("*").from_(sql.derived(query, alias)), held)
+        return self.of_query(_both_of(branch(one), branch(other)), held)
 
     def _minus(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
         shared = [name for name in one.held if name in other.held]
         if not shared:
             return one
-        a, b = self.alias(), self.alias()
-        conditions, _, _ = self._compatible(one, a, other, b)
+        other = self.closed(other)
+        conditions, _, _ = self._compatible(one, other)
         overlap = [
-            sql.both([
-                exp.Not(this=sql.missing(sql.column(a, f"v_{name}"))),
-                exp.Not(this=sql.missing(sql.column(b, f"v_{name}"))),
-            ])
+            sql.both([exp.Not(this=sql.missing(side.columns[name])) for side in (one, other)])
             for name in shared
-        ]  # fmt: skip
-        taken = (
-            exp.select("1")
-            .from_(sql.derived(other.query, b))
-            .where(sql.both([*conditions, sql.either(overlap)]))
-        )
-        query = exp.select("*").from_(sql.derived(one.query, a))
-        return Relation(query.where(exp.Not(this=exp.Exists(this=taken))), one.held)
+        ]
+        if not any(one.held[name].sure and other.held[name].sure for name in shared):
+            conditions.append(sql.either(overlap))
+        taken = Source(other.sources[0].table, "ANTI", sql.both(conditions))
+        return replace(one, sources=[*one.sources, taken])
 
     def _filter(self, node: CompValue) -> Relation:
         relation = self._with_focus(self.pattern(node.p), node.expr)
-        alias, lookups = self.alias(), Lookups(self.alias)
-        environment = self._environment(relation, alias, lookups)
-        condition = compile_expression(node.expr, environment, self).truth()
-        query = exp.select(_every(alias)).from_(sql.derived(relation.query, alias))
-        return Relation(lookups.onto(query).where(condition), relation.held)
+        if not relation.sources:
+            relation = self.closed(relation)
+        relation = replace(relation, sources=[*relation.sources], where=[*relation.where])
+        rest: list[Any] = []
+        asked: list[CompValue] = []
+        for part in _conjuncts(node.expr):
+            (asked if getattr(part, "name", "") in _EXISTS else rest).append(part)
+        lookups = Lookups(self.alias, relation.entries)
+        environment = self._environment(relation, lookups)
+        tests = [compile_expression(part, environment, self).truth() for part in rest]
+        outcomes = []
+        for part in asked:
+            outcomes.append(self._asked(part, relation, environment))
+        self._look_up(relation, lookups)
+        relation.where += tests
+        for outcome in outcomes:
+            if isinstance(outcome, _Witness):
+                relation.sources.append(outcome.source)
+                relation.certainties = [*relation.certainties, *outcome.certainties]
+                relation.lineages = [*relation.lineages, *outcome.lineages]
+                relation.where += outcome.where
+            else:
+                relation.where.append(outcome)
+        return relation
+
+    def _asked(
+        self, node: CompValue, relation: Relation, environment: Environment
+    ) -> SQL | _Witness:
+        """EXISTS or NOT EXISTS as a condition by itself.
+
+        What EXISTS finds is evidence: the solution gets the certainty and the triples of one
+        witness, the most certain.
+        """
+        positive = node.name == "Builtin_EXISTS"
+        group = _group_of(node)
+        plain = group.name != "Union" and not self._outside
+        if not plain:
+            found = self.exists(group, environment)
+            return found if positive else exp.Not(this=found)
+        inner, conditions, shared, correlated = self._within(group, environment)
+        if not positive:
+            return exp.Not(this=_exists(inner, conditions))
+        if not inner.certainties:
+            return _exists(inner, conditions)
+        simple = not correlated and all(
+            inner.held[name].sure and inner.held[name].kind == "id" and environment[name].sure
+            for name in shared
+        )
+        best: list[SQL] = [sql.named(sql.call("min", inner.certainty()), "c")]
+        if self.lineage:
+            order = sql.record(c=inner.certainty(), l=inner.lineage())
+            best.append(sql.named(sql.call("arg_min", inner.lineage(), order), "l"))
+        alias = self.alias()
+        if simple:
+            keys = [sql.named(inner.columns[name], f"v_{name}") for name in shared]
+            query = inner.over([*keys, *best])
+            if shared:
+                query.set(
+                    "group",
+                    exp.Group(expressions=[inner.columns[name] for name in shared]),
+                )
+            on = self._agree(inner, alias, shared, environment)
+            source = Source(sql.derived(query, alias), "", sql.both(on) if on else None)
+        else:
+            query = replace(inner, where=[*inner.where, *conditions]).over(best)
+            lateral = exp.Lateral(
+                this=exp.Subquery(this=query),
+                alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
+            )
+            source = Source(lateral)
+        return _Witness(
+            source,
+            [exp.Not(this=sql.missing(sql.column(alias, "c")))],
+            [sql.column(alias, "c")],
+            [sql.column(alias, "l")],
+        )
+
+    def _agree(
+        self, inner: Relation, alias: str, shared: list[str], environment: Environment
+    ) -> list[SQL]:
+        columns = {name: sql.column(alias, f"v_{name}") for name in shared}
+        return [self._same(inner.held[name], columns[name], environment[name]) for name in shared]
+
+    def _same(self, held: Held, column: SQL, outer: Value) -> SQL:
+        """Whether a variable of an inner pattern agrees with its value outside."""
+        inner = self._read(held, column, Lookups(self.alias, {}))
+        x, y = inner.id(), outer.id()
+        if x is not None and y is not None and held.term is None:
+            tests = [sql.equal(x, y)]
+        else:
+            tests = [sql.equal(self._written(held, column), outer.n3())]
+        if not held.sure:
+            tests.append(sql.missing(column))
+        if not outer.sure:
+            tests.append(sql.missing(y if y is not None else outer.n3()))
+        return sql.either(tests)
+
+    def _within(
+        self, group: CompValue, environment: Environment
+    ) -> tuple[Relation, list[SQL], list[str], bool]:
+        """A pattern of EXISTS: its relation, how it agrees with what is outside, what both share,
+        and whether its filters read anything else from outside."""
+        filters: list[Any] = []
+        while group.name == "Filter":
+            filters.append(group.expr)
+            group = group.p
+        if filters and group.name == "Union":
+            raise Refusal(
+                "a FILTER over a UNION inside EXISTS",
+                "Write the FILTER in each branch.",
+            )
+        self._outside.append(frozenset(environment))
+        try:
+            inner = self.pattern(group)
+            if filters and not inner.sources and inner.held:
+                inner = self.closed(inner)
+            inner = replace(inner, sources=[*inner.sources], where=[*inner.where])
+            lookups = Lookups(self.alias, inner.entries)
+            shared = [name for name in inner.held if name in environment]
+            conditions = [
+                self._same(inner.held[name], inner.columns[name], environment[name])
+                for name in shared
+            ]
+            together = _Noting(environment, self._environment(inner, lookups))
+            if filters and not inner.sources:  # nothing but a FILTER inside
+                inner = self.closed(inner)
+            tests = [compile_expression(part, together, self).truth() for part in filters]
+            if tests and conditions and _parts_of(inner) > 1:
+                # else DuckDB would test all pairs before it asks which of them agree with outside
+                tests = [sql.cases((sql.both(conditions), sql.both(tests)))]
+            inner.where += tests
+            self._look_up(inner, lookups)
+        finally:
+            self._outside.pop()
+        return inner, conditions, shared, together.used
 
     def _extend(self, node: CompValue) -> Relation:
         relation = self._with_focus(self.pattern(node.p), node.expr)
-        alias, lookups = self.alias(), Lookups(self.alias)
-        environment = self._environment(relation, alias, lookups)
+        lookups = Lookups(self.alias, relation.entries)
+        environment = self._environment(relation, lookups)
         name = str(node.var)
         value = compile_expression(node.expr, environment, self)
         held, column = self._hold(value, node.expr, relation)
-        query = exp.select(_every(alias), sql.named(column, f"v_{name}")).from_(
-            sql.derived(relation.query, alias)
+        relation = replace(
+            relation,
+            held={**relation.held, name: held},
+            columns={**relation.columns, name: column},
+            sources=[*relation.sources],
         )
-        return Relation(lookups.onto(query), {**relation.held, name: held})
+        self._look_up(relation, lookups)
+        plain = isinstance(column, exp.Column) or held.term is not None
+        return relation if plain else self.closed(relation)
 
     def _hold(self, value: Value, expression: Any, relation: Relation) -> tuple[Held, SQL]:
-        if (
-            isinstance(expression, Variable)
-            and str(expression) in relation.held
-            and value.id() is not None
-        ):
-            column = value.id()
-            assert column is not None
-            return relation.held[str(expression)], column
+        key = value.id()
+        if isinstance(expression, Variable) and str(expression) in relation.held:
+            return relation.held[str(expression)], relation.columns[str(expression)]
         if isinstance(value, Constant):
             term = value.term if isinstance(value.term, Literal) else None
-            return Held("id", node=term is None, term=term), value.key
+            return Held("id", node=term is None, term=term), exp.cast(value.key, "BIGINT")
         if isinstance(value, Number) and value.kind == INTEGER:
-            return Held("integer", sure=False), exp.cast(value.amount, "BIGINT")
+            whole = exp.TryCast(this=value.amount, to=exp.DataType.build("BIGINT"))
+            return Held("integer", sure=False), whole
         if isinstance(value, Text):
             return Held("text", sure=False), value.words
-        key = value.id()
         if key is not None:
             return Held("id", sure=False), key
         return Held("n3", sure=False), value.n3()
@@ -450,44 +657,58 @@ class Compilation:
     def targeted(self) -> Relation:
         """The focus nodes."""
         assert self.targets is not None
-        return Relation(self.targets.copy(), {str(self.focus): Held("id", node=True)})
+        return self.targets()
 
     def _project(self, node: CompValue) -> Relation:
         relation = self.pattern(node.p)
-        alias = self.alias()
-        names = [str(name) for name in node.PV]
-        columns: list[SQL] = []
-        held: dict[str, Held] = {}
-        for name in names:
-            if name in relation.held:
-                held[name] = relation.held[name]
-                columns.append(sql.named(sql.column(alias, f"v_{name}"), f"v_{name}"))
-        columns += self._solution([sql.column(alias, "c")], [sql.column(alias, "l")])
-        return Relation(exp.select(*columns).from_(sql.derived(relation.query, alias)), held)
+        names = [str(name) for name in node.PV if str(name) in relation.held]
+        return replace(
+            relation,
+            held={name: relation.held[name] for name in names},
+            columns={name: relation.columns[name] for name in names},
+        )
 
     def _distinct(self, node: CompValue) -> Relation:
-        relation = self.pattern(node.p)
-        alias = self.alias()
-        keys = [sql.column(alias, f"v_{name}") for name in relation.held]
-        columns = [
-            sql.named(key.copy(), f"v_{name}")
-            for key, name in zip(keys, relation.held, strict=True)
-        ]
-        columns.append(sql.named(sql.call("min", sql.column(alias, "c")), "c"))
-        if self.lineage:
-            columns.append(sql.named(_flattened(alias), "l"))
-        query = exp.select(*columns).from_(sql.derived(relation.query, alias))
-        return Relation(query.group_by(*keys) if keys else query, relation.held)
+        return self.distinct(self.pattern(node.p))
 
     _reduced = _distinct
 
+    def distinct(self, relation: Relation) -> Relation:
+        """Each solution once, as certain as its most certain way, with the triples of all ways."""
+        columns = relation.columns
+        keys = [name for name, held in relation.held.items() if held.term is None]
+        if not all(isinstance(columns[name], exp.Column) for name in keys):
+            return self.distinct(self.closed(relation))
+        selected: list[SQL] = [
+            sql.named(
+                columns[name] if name in keys else sql.call("any_value", columns[name]),
+                f"v_{name}",
+            )
+            for name in relation.held
+        ]
+        selected.append(sql.named(sql.call("min", relation.certainty()), "c"))
+        if self.lineage:
+            selected.append(sql.named(_flattened(relation.lineage()), "l"))
+        query = relation.over(selected)
+        if keys:
+            query.set("group", exp.Group(expressions=[columns[name] for name in keys]))
+        else:
+            _if_any(query)
+        return self.of_query(query, relation.held)
+
     def _tomultiset(self, node: CompValue) -> Relation:
+        if not isinstance(node.p, CompValue):
+            return self._table_of_values([])
         if node.p.name == "values":
-            return self._table_of_values(node.p)
+            return self._table_of_values([dict(row) for row in node.p.res])
+        inner = node.p
+        while inner.name in ("Distinct", "Reduced"):
+            inner = inner.p
         if (
             self.focus
-            and self.focus not in {str(name) for name in node.p.get("PV", [])}
-            and (self.focus in _names(node.p) and _is_select(node.p))
+            and inner.name == "Project"
+            and self.focus not in {str(name) for name in inner.PV}
+            and self.focus in _names(inner)
         ):
             raise Refusal(
                 f"a sub-SELECT that uses ${self.focus} without giving it",
@@ -495,28 +716,34 @@ class Compilation:
             )
         return self.pattern(node.p)
 
-    def _table_of_values(self, node: CompValue) -> Relation:
-        rows = [dict(row) for row in node.res]
+    def _table_of_values(self, rows: list[dict[Any, Any]]) -> Relation:
         names = list(dict.fromkeys(name for row in rows for name in row))
         branches: exp.Query | None = None
+        nothing = Relation({}, {})
         for row in rows:
             columns: list[SQL] = []
             for name in names:
                 term = row.get(name)
-                bound = isinstance(term, (URIRef, Literal))
-                value = self.constant_key(n3_of(term)) if bound else exp.null()
+                value = (
+                    self.constant_key(n3_of(term))
+                    if isinstance(term, (URIRef, Literal))
+                    else exp.null()
+                )
                 columns.append(sql.named(exp.cast(value, "BIGINT"), f"v_{name}"))
-            branch = exp.select(*columns, *self._solution([], []))
-            branches = branch if branches is None else exp.union(branches, branch, distinct=False)
+            branch = nothing.over([*columns, *nothing.solution(lineage=self.lineage)])
+            branches = branch if branches is None else _both_of(branches, branch)
         if branches is None:
-            raise Refusal("VALUES without a row")
+            none = nothing.over(nothing.solution(lineage=self.lineage))
+            none.set("where", exp.Where(this=exp.false()))
+            return self.of_query(none, {})
         held = {
             str(name): Held(
-                "id", sure=all(isinstance(row.get(name), (URIRef, Literal)) for row in rows)
+                "id",
+                sure=all(isinstance(row.get(name), (URIRef, Literal)) for row in rows),
             )
             for name in names
         }
-        return Relation(branches, held)
+        return self.of_query(branches, held)
 
     def _group(self, node: CompValue) -> Relation:
         return self.pattern(node.p)
@@ -524,58 +751,57 @@ class Compilation:
     def _aggregatejoin(self, node: CompValue) -> Relation:
         grouped = node.p
         relation = self.pattern(grouped.p)
-        keys = [key for key in (grouped.expr or [])]
-        alias, lookups = self.alias(), Lookups(self.alias)
-        environment = self._environment(relation, alias, lookups)
-        columns: list[SQL] = []
-        held: dict[str, Held] = {}
-        groups: list[SQL] = []
+        keys = list(grouped.expr or [])
         for key in keys:
             if not isinstance(key, Variable):
                 raise Refusal("GROUP BY an expression", "BIND the expression to a variable first.")
-            name = str(key)
-            if name not in relation.held:
-                continue
-            groups.append(sql.column(alias, f"v_{name}"))
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
             raise Refusal(
                 f"an aggregate over all of ${self.focus}",
                 f"GROUP BY ${self.focus}, so that each has its own.",
             )
+        if not all(isinstance(column, exp.Column) for column in relation.columns.values()):
+            relation = self.closed(relation)
+        relation = replace(relation, sources=[*relation.sources])
+        lookups = Lookups(self.alias, relation.entries)
+        environment = self._environment(relation, lookups)
+        columns: list[SQL] = []
+        held: dict[str, Held] = {}
+        groups = [relation.columns[str(key)] for key in keys if str(key) in relation.held]
         for aggregate in node.A:
             name = str(aggregate.res)
             if aggregate.name == "Aggregate_Sample" and aggregate.vars in keys:
                 source = str(aggregate.vars)
                 if source in relation.held:
                     held[name] = relation.held[source]
-                    columns.append(sql.named(sql.column(alias, f"v_{source}"), f"v_{name}"))
+                    columns.append(sql.named(relation.columns[source], f"v_{name}"))
                 continue
-            value, how = self._aggregate(aggregate, environment, relation, alias)
+            value, held[name] = self._aggregate(aggregate, environment)
             columns.append(sql.named(value, f"v_{name}"))
-            held[name] = how
-        columns.append(
-            sql.named(
-                sql.call("coalesce", sql.call("max", sql.column(alias, "c")), sql.number(0)), "c"
-            )
-        )
+        worst = sql.call("coalesce", sql.call("max", relation.certainty()), sql.number(0))
+        columns.append(sql.named(worst, "c"))
         if self.lineage:
-            columns.append(sql.named(_flattened(alias), "l"))
-        query = lookups.onto(exp.select(*columns).from_(sql.derived(relation.query, alias)))
-        return Relation(query.group_by(*groups) if groups else query, held)
+            columns.append(sql.named(_flattened(relation.lineage()), "l"))
+        self._look_up(relation, lookups)
+        query = relation.over(columns)
+        if groups:
+            query.set("group", exp.Group(expressions=groups))
+        elif keys:
+            _if_any(query)
+        return self.of_query(query, held)
 
-    def _aggregate(
-        self, node: CompValue, environment: Environment, relation: Relation, alias: str
-    ) -> tuple[SQL, Held]:
+    def _aggregate(self, node: CompValue, environment: Environment) -> tuple[SQL, Held]:
         distinct = bool(node.distinct)
-        count = Held("integer")
+        rows = sql.call("count", exp.Star())
         if node.name == "Aggregate_Count":
+            count = Held("integer")
             if str(node.vars) == "*" and not isinstance(node.vars, Variable):
                 if distinct:
                     raise Refusal("COUNT(DISTINCT *)")
-                return sql.call("count", exp.Star()), count
+                return rows, count
             value = compile_expression(node.vars, environment, self)
-            counted = value.id() if value.id() is not None else value.n3()
-            assert counted is not None
+            key = value.id()
+            counted = key if key is not None else value.n3()
             return exp.Count(
                 this=exp.Distinct(expressions=[counted]) if distinct else counted
             ), count
@@ -583,47 +809,50 @@ class Compilation:
         maybe = Held("n3", sure=False)
         if node.name in ("Aggregate_Sum", "Aggregate_Avg"):
             number: SQL = value.number()
-            kind: SQL = sql.call("coalesce", sql.call("max", value.cls()), sql.number(INTEGER))
+            least = DECIMAL if node.name == "Aggregate_Avg" else INTEGER
+            kind: SQL = sql.call("greatest", sql.call("max", value.cls()), sql.number(least))
             inner: SQL = exp.Distinct(expressions=[number]) if distinct else number
             total = exp.Sum(this=inner) if node.name == "Aggregate_Sum" else exp.Avg(this=inner)
-            if node.name == "Aggregate_Avg":
-                kind = sql.call("greatest", kind, sql.number(DECIMAL))
-            whole = sql.equal(sql.call("count", exp.Star()), sql.call("count", value.number()))
-            return sql.cases(
-                (whole, Amount(sql.call("coalesce", total, sql.number(0)), kind).n3())
-            ), maybe
+            whole = sql.equal(rows, sql.call("count", number))
+            nothing = sql.text(n3_of(Literal(0)))
+            none = sql.equal(rows, sql.number(0))
+            return sql.cases((none, nothing), (whole, Amount(total, kind).n3())), maybe
         if node.name in ("Aggregate_Min", "Aggregate_Max"):
             function = "min" if node.name == "Aggregate_Min" else "max"
             if value.kinds <= {STRING}:
                 return sql.call(function, value.lex()), Held("text", sure=False)
-            ordered = exp.Struct(expressions=[
-                exp.PropertyEQ(this=exp.to_identifier(key), expression=part)
-                for key, part in (
-                    ("a", exp.cast(exp.GT(this=value.cls(), expression=sql.number(3)), "INTEGER")),
-                    ("b", value.num()), ("d", value.moment()), ("e", value.lex()), ("f", value.n3()),
-                )
-            ])  # fmt: skip
+            literal = exp.cast(exp.GT(this=value.cls(), expression=sql.number(3)), "INTEGER")
+            ordered = sql.record(
+                a=literal, b=value.num(), d=value.moment(), e=value.lex(), f=value.n3()
+            )
             best = sql.call(function, sql.cases((exp.Not(this=sql.missing(value.n3())), ordered)))
-            return sql.call("struct_extract", best, sql.text("f")), maybe
+            return sql.field(best, "f"), maybe
         if node.name == "Aggregate_Sample":
             return sql.call("min", value.n3()), maybe
         if node.name == "Aggregate_GroupConcat":
             words = value.lex()
             separator = sql.text(str(node.separator) if node.separator is not None else " ")
-            listed = sql.call(
-                "list_sort",
-                sql.call("list_distinct", sql.call("list", words))
-                if distinct
-                else sql.call("list", words),
-            )
-            return Text(sql.call("array_to_string", listed, separator)).n3(), maybe
+            listed = sql.call("list", words)
+            if distinct:
+                listed = sql.call("list_distinct", listed)
+            joined = sql.call("array_to_string", sql.call("list_sort", listed), separator)
+            whole = sql.equal(rows, sql.call("count", words))
+            text = sql.call("coalesce", joined, sql.text(""))
+            return sql.cases((whole, text)), Held("text", sure=False)
         raise Refusal(node.name.removeprefix("Aggregate_").upper())
 
     # -- expressions -----------------------------------------------------------------------------
 
-    def _environment(self, relation: Relation, alias: str, lookups: Lookups) -> dict[str, Value]:
+    def _look_up(self, relation: Relation, lookups: Lookups) -> None:
+        """Join the dictionary entries that an expression reads."""
+        for alias, column, sure in lookups.fresh():
+            same = sql.equal(sql.column(alias, "id"), column)
+            relation.sources.append(Source(sql.table("terms", alias), "" if sure else "LEFT", same))
+        relation.entries = lookups.entries
+
+    def _environment(self, relation: Relation, lookups: Lookups) -> dict[str, Value]:
         return {
-            name: self._read(held, sql.column(alias, f"v_{name}"), lookups)
+            name: self._read(held, relation.columns[name], lookups)
             for name, held in relation.held.items()
         }
 
@@ -652,45 +881,41 @@ class Compilation:
 
     def exists(self, group: CompValue, environment: Environment) -> SQL:
         """Whether a pattern has a solution that agrees with the environment (§18.6, EXISTS)."""
-        if group.name in ("GroupGraphPatternSub", "SubSelect"):
-            group = translateGroupGraphPattern(group)
+        group = _group_of(group)
         if group.name == "Union":
-            return sql.either(
-                [self.exists(group.p1, environment), self.exists(group.p2, environment)]
-            )
-        filters: list[Any] = []
-        while group.name == "Filter":
-            filters.append(group.expr)
-            group = group.p
-        if filters and group.name == "Union":
-            raise Refusal("a FILTER over a UNION inside EXISTS", "Write the FILTER in each branch.")
-        self._outside.append(frozenset(environment))
-        try:
-            relation = self.pattern(group)
-            alias, lookups = self.alias(), Lookups(self.alias)
-            inside = self._environment(relation, alias, lookups)
-            together = {**environment, **inside}
-            conditions: list[SQL] = []
-            for name, held in relation.held.items():
-                if name in environment:
-                    outer = environment[name]
-                    inner = inside[name]
-                    x, y = inner.id(), outer.id()
-                    same = (
-                        sql.equal(x, y) if x is not None and y is not None and held.term is None
-                        else sql.equal(inner.n3(), outer.n3())
-                    )  # fmt: skip
-                    tests = [same]
-                    if not held.sure:
-                        tests.append(sql.missing(sql.column(alias, f"v_{name}")))
-                    if not outer.sure:
-                        tests.append(sql.missing(y.copy() if y is not None else outer.n3()))
-                    conditions.append(sql.either(tests))
-            conditions += [compile_expression(part, together, self).truth() for part in filters]
-        finally:
-            self._outside.pop()
-        found = lookups.onto(exp.select("1").from_(sql.derived(relation.query, alias)))
-        return exp.Exists(this=found.where(sql.both(conditions)) if conditions else found)
+            branches = [self.exists(branch, environment) for branch in (group.p1, group.p2)]
+            return sql.either(branches)
+        inner, conditions, _, _ = self._within(group, environment)
+        return _exists(inner, conditions)
+
+
+@dataclass(frozen=True)
+class _Witness:
+    """What EXISTS joins to a pattern: the best of what it finds."""
+
+    source: Source
+    where: list[SQL]
+    certainties: list[SQL]
+    lineages: list[SQL]
+
+
+class _Far(Known):
+    """A term on the inner side of an OPTIONAL, whose fields are handed out of its query."""
+
+    def __init__(self, value: Value, alias: str, fields: list[SQL], name: str) -> None:
+        assert isinstance(value, Known)
+        super().__init__(sql.column(alias, f"v_{name}"), value.lookups, node=value.node)
+        self.sure = value.sure
+        self._value = value
+        self._alias = alias
+        self._fields = fields
+        self._name = name
+
+    def _field(self, name: str) -> SQL:
+        label = f"{name}_{self._name}"
+        if label not in [part.alias for part in self._fields]:
+            self._fields.append(sql.named(self._value._field(name), label))
+        return sql.column(self._alias, label)
 
 
 _NAMES = {
@@ -705,24 +930,96 @@ _MENDS = {
     "Slice": "A rule gives all its answers; use MIN, MAX or FILTER NOT EXISTS for the first.",
     "OrderBy": "Findings have an order of their own.",
 }
+_EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
 
 
-def _every(alias: str) -> SQL:
-    return exp.Column(this=exp.Star(), table=exp.to_identifier(alias, quoted=True))
+def _exists(inner: Relation, conditions: list[SQL]) -> SQL:
+    asked = replace(inner, where=[*inner.where, *conditions])
+    return exp.Exists(this=asked.over([sql.number(1)]))
 
 
-def _flattened(alias: str) -> SQL:
-    empty = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
-    every = sql.call("flatten", sql.call("list", sql.column(alias, "l")))
-    return sql.call("coalesce", sql.call("list_distinct", every), empty)
+def _parts_of(relation: Relation) -> int:
+    """How many groups of sources it has that no equation connects."""
+    groups = [{source.table.alias} for source in relation.sources]
+    for condition in [
+        *relation.where,
+        *(s.on for s in relation.sources if s.on is not None),
+    ]:
+        named = {column.table for column in condition.find_all(exp.Column)}
+        touched = [group for group in groups if group & named]
+        groups = [group for group in groups if not group & named]
+        groups += [set().union(*touched)] if touched else []
+    return len(groups)
+
+
+def _both_of(one: exp.Query, other: exp.Query) -> exp.Query:
+    return exp.Union(this=one, expression=other, distinct=False)
+
+
+def _if_any(query: exp.Select) -> None:
+    """Give an aggregate over no rows no row."""
+    some = exp.GT(this=sql.call("count", exp.Star()), expression=sql.number(0))
+    query.set("having", exp.Having(this=some))
+
+
+def _flattened(lineage: SQL) -> SQL:
+    every = sql.call("flatten", sql.call("list", lineage))
+    return sql.call("coalesce", sql.call("list_distinct", every), NO_TRIPLES)
+
+
+def _group_of(node: CompValue) -> CompValue:
+    """The pattern of an EXISTS, without the braces and empty groups around it."""
+    group: CompValue = node.graph if node.name in _EXISTS else node
+    if group.name in ("GroupGraphPatternSub", "SubSelect"):
+        group = translateGroupGraphPattern(group)
+    while group.name == "Join" and group.p1.name == "BGP" and not group.p1.triples:
+        group = group.p2
+    return group
+
+
+def _conjuncts(node: Any) -> Iterator[Any]:
+    """The conditions that a FILTER joins by &&; !EXISTS counts as NOT EXISTS."""
+    name = getattr(node, "name", "")
+    if name == "ConditionalAndExpression":
+        for part in [node.expr, *node.other]:
+            yield from _conjuncts(part)
+    elif name == "UnaryNot" and getattr(node.expr, "name", "") in _EXISTS:
+        other = _EXISTS[1 - _EXISTS.index(node.expr.name)]
+        yield CompValue(other, graph=node.expr.graph)
+    else:
+        yield node
+
+
+def _steps(
+    subject: Any, predicate: Any, value: Any, between: Iterator[BNode]
+) -> Iterator[tuple[Any, Any, Any]]:
+    """A triple pattern with its path's sequences and inverses taken apart (§18.2.2.4)."""
+    if isinstance(predicate, InvPath):
+        yield from _steps(value, predicate.arg, subject, between)
+    elif isinstance(predicate, SequencePath):
+        here = subject
+        for step in predicate.args[:-1]:
+            there = next(between)
+            yield from _steps(here, step, there, between)
+            here = there
+        yield from _steps(here, predicate.args[-1], value, between)
+    else:
+        yield subject, predicate, value
+
+
+def _may_read(path: Any, feeds: frozenset[str]) -> bool:
+    """Whether a path may read one of the predicates that `feeds` names."""
+    if feeds and isinstance(path, NegatedPath):
+        return True
+    inner = [getattr(path, name, ()) for name in ("args", "arg", "path")]
+    parts = [part for found in inner for part in (found if isinstance(found, list) else [found])]
+    return bool(feeds & frozenset(iris_in(path))) or any(
+        _may_read(part, feeds) for part in parts if isinstance(part, Path)
+    )
 
 
 def _in_order(triples: Any) -> list[tuple[Any, Any, Any]]:
     return sorted(triples, key=lambda triple: tuple(str(term) for term in triple))
-
-
-def _is_select(node: CompValue) -> bool:
-    return node.name in ("Project", "Distinct", "Reduced")
 
 
 def _parts(node: Any) -> Iterator[CompValue]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-from rdflib import BNode, Variable
+from rdflib import BNode, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
 from holdfast.compile import sql
-from holdfast.compile.patterns import Compilation, Relation
+from holdfast.compile.patterns import Compilation, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
+from holdfast.compile.values import INTEGER
 from holdfast.rules import Target
 from holdfast.vocabulary import HF, RDF_TYPE
 
@@ -42,33 +44,30 @@ def compile_rule(
     a CONSTRUCT the plan gives the variables that its template uses. Raises Refusal.
     """
     compilation = Compilation(focus=FOCUS, lineage=lineage, delta=delta, feeds=feeds)
-    compilation.targets = _targets(compilation, target, assessed_only=assessed_only)
+    compilation.targets = partial(_targets, compilation, target, assessed_only=assessed_only)
     templates: tuple[Template, ...] = ()
     if algebra.name == "SelectQuery":
         if FOCUS not in {str(name) for name in algebra.PV}:
             raise Refusal("a SELECT that does not give $this", "Add $this to the SELECT.")
-        relation = compilation.pattern(algebra.p)
+        selected = algebra.p
+        if lineage and selected.name in ("Distinct", "Reduced"):
+            selected = selected.p  # each way to the same answer is a proof of its own
+        relation = compilation.join(compilation.targeted(), compilation.pattern(selected))
     elif algebra.name == "ConstructQuery":
         templates = _templates(algebra)
         relation = compilation.pattern(algebra.p)
-        wanted = [
-            str(term)
-            for t in templates
-            for term in (t.subject, t.value)
-            if isinstance(term, Variable)
-        ]
-        names = list(dict.fromkeys([FOCUS, *wanted]))
+        wanted = [term for t in templates for term in (t.subject, t.value)]
+        names = [FOCUS, *(str(term) for term in wanted if isinstance(term, Variable))]
         loose = [name for name in names if name not in relation.held and name != FOCUS]
         if loose:
             raise Refusal(f"?{loose[0]} in the template, which the pattern does not bind")
-        relation = Relation(
-            relation.query, {n: relation.held[n] for n in names if n in relation.held}
-        )
+        held = {name: relation.held[name] for name in names if name in relation.held}
+        columns = {name: relation.columns[name] for name in held}
+        relation = replace(relation, held=held, columns=columns)
+        relation = compilation.join(compilation.targeted(), relation)
     else:
-        raise Refusal(
-            f"{algebra.name.removesuffix('Query').upper()} in a rule", "Use SELECT or CONSTRUCT."
-        )
-    relation = compilation.join(compilation.targeted(), relation)
+        kind = algebra.name.removesuffix("Query").upper()
+        raise Refusal(f"{kind} in a rule", "Use SELECT or CONSTRUCT.")
     names = [FOCUS, *(name for name in relation.held if name != FOCUS)]
     return _plan(compilation, relation, names), templates
 
@@ -79,7 +78,7 @@ def compile_pattern(
     """The plan of a bare pattern, with the focus nodes joined in where there is a `target`."""
     compilation = Compilation(focus=FOCUS if target else None, lineage=lineage)
     if target:
-        compilation.targets = _targets(compilation, target, assessed_only=False)
+        compilation.targets = partial(_targets, compilation, target, assessed_only=False)
     relation = compilation.pattern(pattern)
     if target:
         relation = compilation.join(compilation.targeted(), relation)
@@ -87,22 +86,17 @@ def compile_pattern(
 
 
 def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Plan:
-    alias = compilation.alias()
-    columns: list[exp.Expression] = []
+    columns: list[sql.SQL] = []
     kinds: list[tuple[str, str]] = []
     for name in names:
-        held = relation.held[name]
-        column: exp.Expression = sql.column(alias, f"v_{name}")
+        held, column = relation.held[name], relation.columns[name]
         if held.kind == "integer":
-            column = sql.call("number_n3", column, sql.number(4))
+            column = sql.call("number_n3", column, sql.number(INTEGER))
         elif held.kind == "text":
             column = sql.call("quoted", column)
         kinds.append((name, "id" if held.kind == "id" else "n3"))
         columns.append(sql.named(column, f"v_{name}"))
-    columns.append(sql.named(sql.column(alias, "c"), "c"))
-    if compilation.lineage:
-        columns.append(sql.named(sql.column(alias, "l"), "l"))
-    query = exp.select(*columns).from_(sql.derived(relation.query, alias))
+    query = relation.over([*columns, *relation.solution(lineage=compilation.lineage)])
     return Plan(
         sql=query.sql(dialect="duckdb"),
         columns=tuple(kinds),
@@ -113,34 +107,53 @@ def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Pla
     )
 
 
-def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -> exp.Select:
+def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -> Relation:
+    """The focus nodes, each once."""
     alias = compilation.alias()
     by_class = target.kind == "targetClass"
-    members = compilation.predicate_table(RDF_TYPE if by_class else target.iri, alias)
-    side = sql.column(alias, "o" if target.kind == "targetObjectsOf" else "s")
-    columns = [sql.named(side, f"v_{FOCUS}"), sql.named(sql.column(alias, "c"), "c")]
-    if compilation.lineage:
-        columns.append(sql.named(exp.Array(expressions=[sql.column(alias, "t")]), "l"))
-    query = exp.select(*columns).from_(members)
+    table = compilation.predicate_table(RDF_TYPE if by_class else target.iri, alias)
+    node: sql.SQL = sql.column(alias, "o" if target.kind == "targetObjectsOf" else "s")
+    found = Relation(
+        held={FOCUS: Held("id", node=target.kind != "targetObjectsOf")},
+        columns={FOCUS: node},
+        sources=[Source(table)],
+        certainties=[sql.column(alias, "c")],
+        lineages=[exp.Array(expressions=[sql.column(alias, "t")])],
+    )
     if by_class:
-        query = query.where(
-            sql.equal(sql.column(alias, "o"), compilation.constant_key(f"<{target.iri}>"))
-        )
+        cls = compilation.constant_key(f"<{target.iri}>")
+        found.where.append(sql.equal(sql.column(alias, "o"), cls))
+    reads = RDF_TYPE if by_class else target.iri
+    if compilation.feeds_itself(reads, URIRef(target.iri)):
+        found.where += compilation.since(alias)
+    if not by_class:
+        best = sql.record(c=found.certainty(), l=found.lineage())
+        columns: list[sql.SQL] = [
+            sql.named(node, f"v_{FOCUS}"),
+            sql.named(sql.call("min", found.certainty()), "c"),
+        ]
+        if compilation.lineage:
+            columns.append(sql.named(sql.call("arg_min", found.lineage(), best), "l"))
+        query = found.over(columns)
+        query.set("group", exp.Group(expressions=[node]))
+        found = compilation.of_query(query, found.held)
     if assessed_only:
-        other = compilation.alias()
-        excluded = (
-            exp.select(sql.column(other, "s"))
-            .from_(compilation.predicate_table(RDF_TYPE, other))
-            .where(
-                sql.equal(sql.column(other, "o"), compilation.constant_key(f"<{HF}NotAssessed>"))
-            )
-        )
-        unseen = exp.select(exp.column("node")).from_(exp.to_table("unassessed"))
-        for query_out in (excluded, unseen):
-            query = query.where(
-                exp.Not(this=exp.In(this=side.copy(), query=exp.Subquery(this=query_out)))
-            )
-    return query
+        node = found.columns[FOCUS]
+        typed, unseen = compilation.alias(), compilation.alias()
+        merged = compilation.constant_key(f"<{HF}NotAssessed>")
+        said = [
+            sql.equal(sql.column(typed, "s"), node),
+            sql.equal(sql.column(typed, "o"), merged),
+        ]
+        found.sources += [
+            Source(compilation.predicate_table(RDF_TYPE, typed), "ANTI", sql.both(said)),
+            Source(
+                sql.table("unassessed", unseen),
+                "ANTI",
+                sql.equal(sql.column(unseen, "node"), node),
+            ),
+        ]
+    return found
 
 
 def _templates(algebra: CompValue) -> tuple[Template, ...]:
@@ -148,11 +161,13 @@ def _templates(algebra: CompValue) -> tuple[Template, ...]:
     for subject, predicate, value in sorted(algebra.template, key=str):
         if isinstance(predicate, Variable):
             raise Refusal(
-                "a variable as predicate in CONSTRUCT", "Write one rule for each predicate."
+                "a variable as predicate in CONSTRUCT",
+                "Write one rule for each predicate.",
             )
         if isinstance(subject, BNode) or isinstance(value, BNode):
             raise Refusal(
-                "a blank node in CONSTRUCT", "Give the new node an IRI with BIND(IRI(…) AS ?node)."
+                "a blank node in CONSTRUCT",
+                "Give the new node an IRI with BIND(IRI(…) AS ?node).",
             )
         result.append(Template(subject, str(predicate), value))
     return tuple(result)

@@ -12,7 +12,8 @@ SQL = exp.Expr
 def column(table: str, name: str) -> exp.Column:
     """`table.name`, quoted."""
     return exp.column(
-        exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True)
+        exp.to_identifier(name, quoted=True),
+        table=exp.to_identifier(table, quoted=True),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rdflib import BNode, Literal, URIRef
@@ -20,9 +20,20 @@ from holdfast.compile import sql
 from holdfast.compile.sql import SQL
 from holdfast.vocabulary import XSD
 
-IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = (
-    range(12)
-)
+(
+    IRI,
+    BLANK,
+    STRING,
+    LANGSTRING,
+    INTEGER,
+    DECIMAL,
+    DOUBLE,
+    BOOLEAN,
+    DATETIME,
+    DATE,
+    YEAR,
+    OTHER,
+) = range(12)
 NUMBERS = (INTEGER, DECIMAL, DOUBLE)
 MOMENTS = (DATETIME, DATE, YEAR)
 DATATYPES = {
@@ -126,25 +137,28 @@ class Value(ABC):
 
 
 class Lookups:
-    """The dictionary entries that an expression reads, each joined once to the query around it."""
+    """The dictionary entries that expressions over one relation read, each joined to it once.
 
-    def __init__(self, fresh: Callable[[], str]) -> None:
-        self._fresh = fresh
-        self._aliases: dict[str, tuple[str, SQL]] = {}
+    `entries` are those that are joined already, by column and join; `fresh` gives the others.
+    """
 
-    def field(self, column: SQL, name: str) -> SQL:
-        """One field of the entry of the term whose integer is in `column`."""
-        key = column.sql(dialect="duckdb")
-        if key not in self._aliases:
-            self._aliases[key] = (self._fresh(), column)
-        return sql.column(self._aliases[key][0], name)
+    def __init__(self, alias: Callable[[], str], entries: Mapping[tuple[str, bool], str]) -> None:
+        self._alias = alias
+        self._fresh: list[tuple[str, SQL, bool]] = []
+        self.entries = dict(entries)
 
-    def onto(self, query: exp.Select) -> exp.Select:
-        """The query with the entries joined."""
-        for alias, column in self._aliases.values():
-            same = sql.equal(sql.column(alias, "id"), column.copy())
-            query = query.join(sql.table("terms", alias), on=same, join_type="LEFT")
-        return query
+    def field(self, column: SQL, name: str, *, sure: bool) -> SQL:
+        """One field of the entry of the term whose integer is in `column`; `sure`: never NULL."""
+        key = column.sql(dialect="duckdb"), sure
+        if key not in self.entries:
+            self.entries[key] = self._alias()
+            self._fresh.append((self.entries[key], column, sure))
+        return sql.column(self.entries[key], name)
+
+    def fresh(self) -> list[tuple[str, SQL, bool]]:
+        """The entries still to be joined: their alias, the column, and whether it is never NULL."""
+        found, self._fresh = self._fresh, []
+        return found
 
 
 @dataclass
@@ -163,7 +177,7 @@ class Known(Value):
         return self.column
 
     def _field(self, name: str) -> SQL:
-        return self.lookups.field(self.column, name)
+        return self.lookups.field(self.column, name, sure=self.sure)
 
     def n3(self) -> SQL:
         return self._field("n3")
@@ -236,7 +250,10 @@ class Written(Value):
         return self.text
 
     def _part(self, macro: str) -> SQL:
-        return sql.once(self.text, "term", lambda term: sql.call(macro, term))
+        def part(term: SQL) -> SQL:
+            return sql.cases((exp.Not(this=sql.missing(term)), sql.call(macro, term)))
+
+        return sql.once(self.text, "term", part)
 
     def _of_parts(self, macro: str, *names: str) -> SQL:
         def parts(term: SQL) -> SQL:
@@ -382,6 +399,24 @@ class Nothing(Value):
     def n3(self) -> SQL:
         return exp.cast(exp.null(), "VARCHAR")
 
+    def cls(self) -> SQL:
+        return exp.cast(exp.null(), "TINYINT")
+
+    def lex(self) -> SQL:
+        return self.n3()
+
+    def lang(self) -> SQL:
+        return self.n3()
+
+    def dt(self) -> SQL:
+        return self.n3()
+
+    def num(self) -> SQL:
+        return exp.cast(exp.null(), "DOUBLE")
+
+    def moment(self) -> SQL:
+        return exp.cast(exp.null(), "TIMESTAMP")
+
     def truth(self) -> SQL:
         return exp.cast(exp.null(), "BOOLEAN")
 
@@ -454,14 +489,23 @@ _SPELLINGS = {
     DOUBLE: re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"),
     BOOLEAN: re.compile(r"true|false|1|0"),
 }
-_INTEGERS = ("integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger")
+_INTEGERS = (
+    "integer",
+    "int",
+    "long",
+    "short",
+    "byte",
+    "nonNegativeInteger",
+    "positiveInteger",
+)
 
 
 def _double(value: float) -> SQL:
     if value - value == 0:  # neither infinite nor no number
         return sql.number(value)
     return exp.cast(
-        sql.text({"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")), "DOUBLE"
+        sql.text({"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")),
+        "DOUBLE",
     )
 
 

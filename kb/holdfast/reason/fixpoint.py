@@ -10,18 +10,19 @@ values that its message may name.
 from __future__ import annotations
 
 import re
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 from rdflib import Variable
 
 from holdfast.columns import Columns
 from holdfast.columns.store import quoted
-from holdfast.compile import Plan, Refusal, Template, compile_rule
+from holdfast.compile import Plan, Refusal, Template, compile_rule, from_json, to_json
 from holdfast.compile.values import n3_of
 from holdfast.errors import RuleError
+from holdfast.memory import Memory
 from holdfast.ontology import Ontology
 from holdfast.reason.strata import Stratum, strata_of
 from holdfast.rules import Rule
@@ -30,12 +31,14 @@ from holdfast.vocabulary import HF, IDS, RDF_TYPE
 Progress = Callable[[str, int, int], None]
 
 _FINDING = f"<{HF}Finding>"
-_FINDING_TABLES = frozenset(HF + name for name in ("basis", "certainty", "effect", "rule", "venture"))
+_FINDING_TABLES = frozenset(
+    HF + name for name in ("basis", "certainty", "effect", "rule", "venture")
+)
 
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A rule with its plan; `deltas` are its semi-naive variants, one for each recursive pattern."""
+    """A rule with its plan; `deltas` are its semi-naive variants, one for a recursive pattern."""
 
     rule: Rule
     plan: Plan
@@ -44,36 +47,73 @@ class CompiledRule:
 
 
 def compile_all(
-    rules: Iterable[Rule], ontology: Ontology, superclasses: Sequence[tuple[str, str]]
+    rules: Iterable[Rule],
+    ontology: Ontology,
+    superclasses: Sequence[tuple[str, str]],
+    memory: Memory | None = None,
 ) -> list[list[CompiledRule]]:
-    """The rules compiled, stratum by stratum. Raises RuleError; then none is to be run."""
+    """The rules compiled, stratum by stratum; plans that `memory` knows are taken from there.
+
+    Raises RuleError; then none is to be run.
+    """
     above: dict[str, list[str]] = {}
     for low, high in superclasses:
         above.setdefault(low, []).append(high)
     return [
-        [compiled(rule, stratum.feeds) for rule in stratum.rules]
-        for stratum in strata_of(rules, ontology, above)
+        [compiled(rule, stratum.feeds, memory) for rule in stratum.rules]
+        for stratum in strata_of(rules, ontology, above, memory)
     ]
 
 
-def compiled(rule: Rule, feeds: frozenset[str] = frozenset()) -> CompiledRule:
+def compiled(
+    rule: Rule, feeds: frozenset[str] = frozenset(), memory: Memory | None = None
+) -> CompiledRule:
     """A rule's plan. Raises RuleError naming the construct that is not compiled."""
+    whole, templates = plan_of(rule, memory, feeds=feeds)
+    deltas = (plan_of(rule, memory, feeds=feeds, delta=k)[0] for k in range(whole.recursive))
+    return CompiledRule(rule, whole, templates, tuple(deltas))
 
-    def plan(delta: int | None) -> tuple[Plan, tuple[Template, ...]]:
+
+def plan_of(
+    rule: Rule,
+    memory: Memory | None = None,
+    *,
+    lineage: bool = False,
+    delta: int | None = None,
+    feeds: frozenset[str] = frozenset(),
+) -> tuple[Plan, tuple[Template, ...]]:
+    """A rule's plan and templates, as `compile_rule` gives them. Raises RuleError."""
+
+    def compute() -> Any:
         try:
-            return compile_rule(
-                rule.algebra, rule.target, assessed_only=rule.kind == "judgement", delta=delta, feeds=feeds
+            made = compile_rule(
+                rule.algebra,
+                rule.target,
+                assessed_only=rule.kind == "judgement",
+                lineage=lineage,
+                delta=delta,
+                feeds=feeds,
             )
+            return to_json(*made)
         except Refusal as refusal:
             raise refused(rule, refusal) from None
-        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise RuleError(
                 f"rule {rule.id} could not be compiled: {error}.", where=rule.place(),
                 mend="This is a fault in Holdfast's compiler; please report the rule.",
             ) from error  # fmt: skip
 
-    whole, templates = plan(None)
-    return CompiledRule(rule, whole, templates, tuple(plan(k)[0] for k in range(whole.recursive)))
+    asked = [rule.kind, rule.target.kind, rule.target.iri, str(lineage), str(delta), *sorted(feeds)]
+    prefixes = [f"{prefix} {namespace}" for prefix, namespace in sorted(rule.prefixes.items())]
+    key = [rule.query, *asked, *prefixes]
+    return from_json((memory or Memory(None)).remember("plan", key, compute))
 
 
 def refused(rule: Rule, refusal: Refusal) -> RuleError:
@@ -81,7 +121,10 @@ def refused(rule: Rule, refusal: Refusal) -> RuleError:
     named = re.findall(r"[?$]\w+|\b[A-Z_]{2,}\b|<[^>]*>", refusal.construct)
     words = "|".join(rf"{re.escape(word.strip('?$<>'))}(?!\w)" for word in named)
     lines = rule.query.splitlines() if words else []
-    line = next((n for n, text in enumerate(lines, start=1) if re.search(rf"(?<!\w)({words})", text, re.I)), 1)
+    line = next(
+        (n for n, text in enumerate(lines, start=1) if re.search(rf"(?<!\w)({words})", text, re.I)),
+        1,
+    )
     return RuleError(
         f"{refusal.construct} is not compiled, so rule {rule.id} was not run, nor any other.",
         where=rule.place(line),
@@ -93,8 +136,14 @@ class Reasoner:
     """The rules run over one projected dataset; afterwards `columns` holds what follows from it."""
 
     def __init__(
-        self, columns: Columns, strata: Sequence[Sequence[CompiledRule]], ontology: Ontology, hidden: Iterable[int]
+        self,
+        columns: Columns,
+        strata: Sequence[Sequence[CompiledRule]],
+        ontology: Ontology,
+        hidden: Iterable[int],
+        memory: Memory | None = None,
     ) -> None:
+        self.memory = memory or Memory(None)
         self.columns = columns
         self.strata = strata
         self.ontology = ontology
@@ -104,8 +153,9 @@ class Reasoner:
         con.execute(
             "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
             "CREATE OR REPLACE TABLE findings(n BIGINT, node BIGINT, rule INTEGER, venture BIGINT,"
-            " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR, bindings MAP(VARCHAR, VARCHAR));"
-            "CREATE OR REPLACE TEMP TABLE \"*nodes\"(n BIGINT, t BIGINT)"
+            " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR,"
+            " bindings MAP(VARCHAR, VARCHAR));"
+            'CREATE OR REPLACE TEMP TABLE "*nodes"(n BIGINT, t BIGINT)'
         )
         nodes = sorted(hidden)
         if nodes:
@@ -116,14 +166,21 @@ class Reasoner:
         columns = self.columns
         columns.learn(
             [
-                *(n3 for rule in self.rules for plan in (rule.plan, *rule.deltas) for n3 in plan.constants.values()),
+                *(
+                    n3
+                    for rule in self.rules
+                    for plan in (rule.plan, *rule.deltas)
+                    for n3 in plan.constants.values()
+                ),
                 *(f"<{rule.rule.iri}>" for rule in self.rules),
             ]
         )
         self._found = self._told = int(columns.value("SELECT count(*) FROM findings"))
         self._judged: set[int] = set()
         # a register may hold findings of an earlier assessment: then ours may have their IRIs
-        self._fresh = not columns.value(f"SELECT count(*) FROM terms WHERE starts_with(n3, '<{IDS}finding/')")
+        self._fresh = not columns.value(
+            f"SELECT count(*) FROM terms WHERE starts_with(n3, '<{IDS}finding/')"
+        )
         done = 0
         for stratum in self.strata:
             self._run_stratum(stratum)
@@ -144,7 +201,11 @@ class Reasoner:
                     self._run_rule(compiled, plan, {"delta": delta})
 
     def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
-        if '"*" ' in plan.sql or _FINDING_TABLES & plan.tables or _FINDING in plan.constants.values():
+        if (
+            '"*" ' in plan.sql
+            or _FINDING_TABLES & plan.tables
+            or _FINDING in plan.constants.values()
+        ):
             self._tell()
         if not self.materialise(plan, "answers", params, compiled.rule):
             return
@@ -153,7 +214,9 @@ class Reasoner:
         else:
             self._infer(compiled, plan)
 
-    def materialise(self, plan: Plan, name: str, params: Mapping[str, int], rule: Rule | None = None) -> int:
+    def materialise(
+        self, plan: Plan, name: str, params: Mapping[str, int], rule: Rule | None = None
+    ) -> int:
         """Put a plan's solutions into the temporary table `name`; returns how many there are."""
         columns = self.columns
         for predicate in sorted(plan.tables):
@@ -165,7 +228,9 @@ class Reasoner:
         bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
         used = {key: value for key, value in {**bound, **params}.items() if f"${key}" in plan.sql}
         try:
-            done = columns.con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {plan.sql}", used).fetchone()
+            done = columns.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS {plan.sql}", used
+            ).fetchone()
             return int(done[0]) if done else 0
         except duckdb.Error as error:
             what = f"the plan of rule {rule.id} failed" if rule else "the plan of the query failed"
@@ -191,7 +256,8 @@ class Reasoner:
             for predicate in sorted(self.columns.predicates)
         )
         self.columns.con.execute(
-            f'INSERT INTO "*nodes" SELECT n, {self.columns.next_triple} FROM (SELECT DISTINCT n FROM ({ends}))'
+            f'INSERT INTO "*nodes" SELECT n, {self.columns.next_triple}'
+            f" FROM (SELECT DISTINCT n FROM ({ends}))"
             ' WHERE n NOT IN (SELECT n FROM "*nodes")'
         )
 
@@ -203,7 +269,9 @@ class Reasoner:
             rows, params = self.template_rows(template, plan, "answers")
             self.columns.add(template.predicate, rows, self._number[compiled.rule.id], params)
 
-    def template_rows(self, template: Template, plan: Plan, table: str, extra: str = "") -> tuple[str, dict[str, int]]:
+    def template_rows(
+        self, template: Template, plan: Plan, table: str, extra: str = ""
+    ) -> tuple[str, dict[str, int]]:
         """A query for the triples (s, o, c) that a template makes of the solutions in `table`."""
         kinds = dict(plan.columns)
         joins: list[str] = []
@@ -221,12 +289,17 @@ class Reasoner:
 
         subject, value = side(template.subject, "s"), side(template.value, "o")
         more = f", {extra}" if extra else ""
-        return f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}", params
+        return (
+            f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}",
+            params,
+        )
 
     def _judge(self, compiled: CompiledRule, plan: Plan) -> None:
         rule = compiled.rule
         con = self.columns.con
-        floor = {self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()}.get(rule.certainty, 0)
+        floor = {
+            self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()
+        }.get(rule.certainty, 0)
         joins, pairs = [], []
         for place, (name, kind) in enumerate(plan.columns):
             if name == "this":
@@ -235,20 +308,32 @@ class Reasoner:
                 joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
             text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
             pairs.append(f"struct_pack(k := '{name}', v := {text})")
-        listed = f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)" if pairs else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+        listed = (
+            f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)"
+            if pairs
+            else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+        )
         chooses = any(name == "basis" for name, _ in plan.columns) and len(rule.bases) > 1
         number = self._number[rule.id]
-        named = {basis: self.ontology.concept(basis, self.ontology.notations) or HF + basis for basis in rule.bases}
-        bases = ", ".join(f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items()))
+        named = {
+            basis: self.ontology.concept(basis, self.ontology.notations) or HF + basis
+            for basis in rule.bases
+        }
+        bases = ", ".join(
+            f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items())
+        )
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT {self._found} + row_number() OVER (ORDER BY place, this, value, bindings::VARCHAR) AS n,
+            SELECT {self._found}
+                + row_number() OVER (ORDER BY place, this, value, bindings::VARCHAR) AS n,
               venture, basis, c, coalesce(value, this) AS value, bindings,
-              '{IDS}finding/' || md5(concat_ws('|', '{rule.id}', basis, this, bindings::VARCHAR)) AS iri
+              '{IDS}finding/' ||
+                md5(concat_ws('|', '{rule.id}', basis, this, bindings::VARCHAR)) AS iri
             FROM (
               SELECT venture, terms.n3 AS this, c, bindings, bindings['value'] AS value FROM (
-                SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c, map_from_entries({listed}) AS bindings
+                SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c,
+                  map_from_entries({listed}) AS bindings
                 FROM answers a{"".join(joins)} GROUP BY ALL) JOIN terms ON terms.id = venture)
             CROSS JOIN (VALUES {bases}) AS bases(place, basis, concept)
             {"WHERE bindings['basis'] = concept" if chooses else ""}
@@ -276,7 +361,9 @@ class Reasoner:
         columns, concepts = self.columns, self.ontology.notations
         told = [compiled.rule for compiled in self.rules if compiled.rule.kind == "judgement"]
         effects = {rule.effect: self.ontology.concept(rule.effect, concepts) for rule in told}
-        bases = {basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases}
+        bases = {
+            basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases
+        }
         rules = {str(self._number[rule.id]): rule.iri for rule in told}
         for predicate, value in (
             (RDF_TYPE, f"{columns.id_of(_FINDING)}"),
@@ -284,21 +371,32 @@ class Reasoner:
             (HF + "effect", self._chosen("effect", effects)),
             (HF + "venture", "venture"),
             (HF + "basis", self._chosen("basis", bases)),
-            (HF + "certainty", self._chosen("c", {str(rank): name for rank, name in self._certainties()})),
+            (
+                HF + "certainty",
+                self._chosen("c", {str(rank): name for rank, name in self._certainties()}),
+            ),
         ):
-            rows = f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings WHERE n > {self._told}"
+            rows = (
+                f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings"
+                f" WHERE n > {self._told}"
+            )
             columns.add_each(predicate, rows)
         self._told = self._found
 
     def _chosen(self, column: str, concepts: Mapping[str, str | None]) -> str:
         whens = " ".join(
-            f"WHEN '{value}' THEN {self.columns.id_of(f'<{iri or HF + value}>')}" for value, iri in concepts.items()
+            f"WHEN '{value}' THEN {self.columns.id_of(f'<{iri or HF + value}>')}"
+            for value, iri in concepts.items()
         )
         return f"CASE {column}::VARCHAR {whens} END"
 
     def _certainties(self) -> list[tuple[int, str]]:
         names = ("stated", "perceived", "hedged", "derived", "estimated")
-        return [(self.ontology.ranks[HF + name], HF + name) for name in names if HF + name in self.ontology.ranks]
+        return [
+            (self.ontology.ranks[HF + name], HF + name)
+            for name in names
+            if HF + name in self.ontology.ranks
+        ]
 
 
 __all__ = ["CompiledRule", "Reasoner", "Stratum", "compile_all", "compiled"]

@@ -12,8 +12,8 @@ evidence is less certain than what it is given for.
 from __future__ import annotations
 
 from holdfast.columns.store import AS_OF, STATED, SUBCLASS, quoted
-from holdfast.compile import Plan, Template, compile_rule
-from holdfast.reason.fixpoint import Reasoner
+from holdfast.compile import Plan, Template
+from holdfast.reason.fixpoint import Reasoner, plan_of
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS
 
 WAYS = 16
@@ -44,7 +44,8 @@ class Proofs:
             con.execute("CREATE OR REPLACE TEMP TABLE wanted AS SELECT n FROM findings")
         else:
             con.execute(
-                "CREATE OR REPLACE TEMP TABLE wanted AS SELECT unnest($n::BIGINT[]) AS n", {"n": findings}
+                "CREATE OR REPLACE TEMP TABLE wanted AS SELECT unnest($n::BIGINT[]) AS n",
+                {"n": findings},
             )
         while self.columns.value("SELECT count(*) FROM wanted"):
             self._trace_findings()
@@ -64,16 +65,16 @@ class Proofs:
         name = f"lineage_{number}"
         if number not in self._plans:
             rule = self.reasoner.rules[number].rule
-            plan, templates = compile_rule(
-                rule.algebra, rule.target, assessed_only=rule.kind == "judgement", lineage=True
-            )
+            plan, templates = plan_of(rule, self.reasoner.memory, lineage=True)
             self.reasoner.materialise(plan, name, {}, rule)
             self._plans[number] = plan, templates
         return name, *self._plans[number]
 
     def _trace_findings(self) -> None:
         con = self.columns.con
-        numbers = self.columns.rows("SELECT DISTINCT rule FROM findings JOIN wanted USING (n) ORDER BY 1")
+        numbers = self.columns.rows(
+            "SELECT DISTINCT rule FROM findings JOIN wanted USING (n) ORDER BY 1"
+        )
         for (number,) in numbers:
             table, plan, _ = self._lineage(number)
             joins, pairs = [], []
@@ -84,7 +85,11 @@ class Proofs:
                     joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
                 text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
                 pairs.append(f"struct_pack(k := '{name}', v := {text})")
-            listed = f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)" if pairs else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+            listed = (
+                f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)"
+                if pairs
+                else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
+            )
             con.execute(
                 f"""
                 INSERT INTO finding_derivations
@@ -147,7 +152,8 @@ class Proofs:
                 SELECT t, row_number() OVER (PARTITION BY t ORDER BY len(l), l), l FROM (
                   SELECT DISTINCT f.t, list_sort(list_distinct(made.l)) AS l
                   FROM ({rows}) AS made
-                  JOIN frontier f ON f.s = made.s AND f.o = made.o AND f.p = {predicate} AND f.r = {number}
+                  JOIN frontier f ON f.s = made.s AND f.o = made.o
+                    AND f.p = {predicate} AND f.r = {number}
                   WHERE list_max(made.l) < f.t AND made.c <= f.c)
                 QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
                 """,
@@ -160,7 +166,8 @@ class Proofs:
         """For each traced finding the facts it rests on, as IRIs in order.
 
         A fact is the named graph that states a triple, where that graph is an hf:Fact, else the
-        record that the triple is about; where there are facts, they alone are given.
+        record that the triple is about; where there are facts, they alone are given. That the
+        venture is a venture is no evidence.
         """
         rows = self.columns.rows(
             f"""
@@ -175,13 +182,19 @@ class Proofs:
               LEFT JOIN (SELECT s FROM {quoted(RDF_TYPE)} WHERE o = $fact) AS fact ON fact.s = q.g
               WHERE NOT q.background AND (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))),
             leaves AS (
-              SELECT DISTINCT reach.n, is_fact, CASE WHEN is_fact THEN facts.g ELSE facts.s END AS source
+              SELECT DISTINCT reach.n, is_fact,
+                CASE WHEN is_fact THEN facts.g ELSE facts.s END AS source
               FROM reach JOIN known ON known.t = reach.t AND known.r = {STATED}
-              JOIN facts ON facts.s = known.s AND facts.p = known.p AND facts.o = known.o)
+              JOIN facts ON facts.s = known.s AND facts.p = known.p AND facts.o = known.o
+              JOIN findings f ON f.n = reach.n
+              WHERE is_fact OR known.p <> $type OR known.s <> f.venture)
             SELECT n, terms.lex, terms.n3 FROM leaves JOIN terms ON terms.id = source
             QUALIFY is_fact = max(is_fact) OVER (PARTITION BY n) ORDER BY n, terms.n3
             """,
-            {"fact": self.columns.id_of(f"<{HF}Fact>")},
+            {
+                "fact": self.columns.id_of(f"<{HF}Fact>"),
+                "type": self.columns.id_of(f"<{RDF_TYPE}>"),
+            },
         )
         found: dict[int, list[str]] = {}
         for number, lex, n3 in rows:
@@ -203,7 +216,8 @@ class Proofs:
         rows = self.columns.rows(
             """
             WITH RECURSIVE
-            rests(n, m) AS (SELECT DISTINCT d.n, f.n FROM (SELECT n, unnest(l) AS t FROM finding_derivations) AS d
+            rests(n, m) AS (SELECT DISTINCT d.n, f.n
+              FROM (SELECT n, unnest(l) AS t FROM finding_derivations) AS d
               JOIN known USING (t) JOIN findings f ON f.node = known.s AND known.r = f.rule),
             under(m) AS (SELECT m FROM rests WHERE n IN (SELECT unnest($n::BIGINT[]))
               UNION SELECT rests.m FROM under JOIN rests ON rests.n = under.m)
@@ -222,7 +236,8 @@ class Proofs:
             row = self.columns.rows(
                 """
                 WITH ways AS (SELECT l, d, EXISTS (SELECT 1 FROM known JOIN findings f
-                    ON f.node = known.s AND known.r = f.rule WHERE known.t IN (SELECT unnest(w.l))) AS chain
+                    ON f.node = known.s AND known.r = f.rule
+                    WHERE known.t IN (SELECT unnest(w.l))) AS chain
                   FROM finding_derivations w WHERE n = $n)
                 SELECT list_sort(list_distinct(flatten(list(l)))) FROM ways WHERE chain OR d = 1
                 """,

@@ -7,17 +7,22 @@ from holdfast.ontology import Ontology
 from holdfast.vocabulary import BASES, HF
 
 
-def standings_of(columns: Columns, ontology: Ontology, ventures: list[int]) -> dict[int, dict[str, str]]:
+def standings_of(
+    columns: Columns, ontology: Ontology, ventures: list[int]
+) -> dict[int, dict[str, str]]:
     """The standing of each venture on every basis, in the order of `BASES`.
 
     A basis has the first standing declared whose required effects all occur among its findings;
     findings on a narrower basis count for the broader one.
     """
     broader = {
-        ontology.notation(narrow): ontology.notation(wide) for narrow, wide in ontology.broader.items()
+        ontology.notation(narrow): ontology.notation(wide)
+        for narrow, wide in ontology.broader.items()
     }
     effects: dict[int, dict[str, set[str]]] = {venture: {} for venture in ventures}
-    for venture, basis, effect in columns.rows("SELECT DISTINCT venture, basis, effect FROM findings"):
+    for venture, basis, effect in columns.rows(
+        "SELECT DISTINCT venture, basis, effect FROM findings"
+    ):
         if venture not in effects:
             continue
         seen = effects[venture]

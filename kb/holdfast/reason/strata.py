@@ -8,6 +8,7 @@ from itertools import product
 
 from holdfast.compile import Refusal, meets, reads_of, template_keys
 from holdfast.errors import RuleError
+from holdfast.memory import Memory
 from holdfast.ontology import Ontology
 from holdfast.rules import EFFECTS, Rule
 from holdfast.vocabulary import BASES, HF, RDF_TYPE
@@ -30,7 +31,10 @@ class _Arrow:
 
 
 def strata_of(
-    rules: Iterable[Rule], ontology: Ontology, superclasses: Mapping[str, Sequence[str]]
+    rules: Iterable[Rule],
+    ontology: Ontology,
+    superclasses: Mapping[str, Sequence[str]],
+    memory: Memory | None = None,
 ) -> list[Stratum]:
     """The rules in strata, lowest first; within a stratum by sh:order, then id.
 
@@ -38,8 +42,9 @@ def strata_of(
     """
     ordered = sorted(rules, key=lambda rule: (rule.order, rule.id))
     by_id = {rule.id: rule for rule in ordered}
-    writes = {rule.id: _writes(rule, superclasses) for rule in ordered}
-    arrows = _arrows(ordered, writes, ontology)
+    memory = memory or Memory(None)
+    writes = {rule.id: _writes(rule, superclasses, ontology, memory) for rule in ordered}
+    arrows = _arrows(ordered, writes, ontology, memory)
     outgoing: dict[str, list[str]] = {rule.id: [] for rule in ordered}
     for arrow in arrows:
         outgoing[arrow.reader].append(arrow.writer)
@@ -50,32 +55,55 @@ def strata_of(
         broken = next((arrow for arrow in inner if arrow.below), None)
         if broken is not None:
             raise _cycle(broken, inner, by_id)
-        chosen = tuple(sorted((by_id[name] for name in component), key=lambda rule: (rule.order, rule.id)))
+        chosen = tuple(
+            sorted((by_id[name] for name in component), key=lambda rule: (rule.order, rule.id))
+        )
         strata.append(Stratum(chosen, frozenset(_feed(arrow.key) for arrow in inner)))
     return strata
 
 
-def _writes(rule: Rule, superclasses: Mapping[str, Sequence[str]]) -> frozenset[str]:
+def _writes(
+    rule: Rule, superclasses: Mapping[str, Sequence[str]], ontology: Ontology, memory: Memory
+) -> frozenset[str]:
     if rule.kind == "judgement":
         return frozenset(f"finding {basis} {rule.effect}" for basis in rule.bases)
-    if rule.algebra.name != "ConstructQuery":
-        return frozenset()
+
+    def keys() -> list[str]:
+        if rule.algebra.name != "ConstructQuery":
+            return []
+        return sorted(template_keys(rule.algebra, superclasses))
+
     try:
-        return template_keys(rule.algebra, superclasses)
+        return frozenset(memory.remember("writes", [rule.query, ontology.digest], keys))
     except Refusal as refusal:
         raise RuleError(
             f"{refusal.construct} is not compiled.", where=rule.place(), mend=refusal.mend
         ) from None
 
 
-def _arrows(rules: Sequence[Rule], writes: Mapping[str, frozenset[str]], ontology: Ontology) -> list[_Arrow]:
+def _reads(rule: Rule, ontology: Ontology, memory: Memory) -> tuple[set[str], set[str]]:
+    """The keys that a rule reads, and those that must be complete before."""
+
+    def keys() -> list[list[str]]:
+        reads = reads_of(rule.algebra, ontology.notations, BASES, EFFECTS)
+        return [sorted(reads.keys), sorted(reads.below)]
+
+    some, below = memory.remember("reads", [rule.query, ontology.digest], keys)
+    return set(some), set(below)
+
+
+def _arrows(
+    rules: Sequence[Rule],
+    writes: Mapping[str, frozenset[str]],
+    ontology: Ontology,
+    memory: Memory,
+) -> list[_Arrow]:
     arrows: list[_Arrow] = []
     for reader in rules:
-        reads = reads_of(reader.algebra, ontology.notations, BASES, EFFECTS)
-        below = set(reads.below)
+        keys, below = _reads(reader, ontology, memory)
         if reader.kind == "judgement":
             below.add(f"a {HF}NotAssessed")
-        keys = set(reads.keys) | {_target_key(reader)}
+        keys.add(_target_key(reader))
         for writer in rules:
             for (key, is_below), written in product(
                 [*((k, False) for k in sorted(keys)), *((k, True) for k in sorted(below))],

@@ -8,7 +8,14 @@ from typing import Any
 
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.paths import AlternativePath, InvPath, MulPath, SequencePath
-from rdflib.plugins.sparql.algebra import BGP, Extend, Filter, Join, LeftJoin, translateGroupGraphPattern
+from rdflib.plugins.sparql.algebra import (
+    BGP,
+    Extend,
+    Filter,
+    Join,
+    LeftJoin,
+    translateGroupGraphPattern,
+)
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.compile import Refusal, compile_pattern
@@ -44,7 +51,11 @@ def absences_asked(reasoner: Reasoner, rule: Rule) -> tuple[str, ...]:
     node = rule.algebra.p
     while isinstance(node, CompValue):
         if node.name == "Filter":
-            tests = [part for part in _conjuncts(node.expr) if getattr(part, "name", "") == "Builtin_NOTEXISTS"]
+            tests = [
+                part
+                for part in _conjuncts(node.expr)
+                if getattr(part, "name", "") == "Builtin_NOTEXISTS"
+            ]
             found += [words.expression(test) for test in tests]
         node = node.get("p")
     return tuple(text[:1].upper() + text[1:] + "." for text in found)
@@ -72,7 +83,9 @@ class _Trial:
     def run(self, group: CompValue) -> tuple[tuple[Tried, ...], str]:
         if not self.solutions(BGP([]))[1]:
             kind = self.words.term(URIRef(self.rule.target.iri))
-            return (Tried(f"the rule looks at what is of the kind {kind}", 0),), "This is not one of them."
+            return (
+                Tried(f"the rule looks at what is of the kind {kind}", 0),
+            ), "This is not one of them."
         tried: list[Tried] = []
         pattern = BGP([])
         bound = {"this"}
@@ -92,11 +105,13 @@ class _Trial:
             if not found:
                 deeper = self.deeper(part, pattern)
                 if deeper is not None:
-                    return (*tried, *deeper[0]), deeper[1]
+                    return (*tried[:-1], *deeper[0]), deeper[1]
                 return tuple(tried), self.nearest(names, rows, part)
             pattern, names, rows = following, found_names, found
             bound |= part.gives
-        return tuple(tried), "Every pattern is met; only what the rule then counts or selects is not."
+        return tuple(
+            tried
+        ), "Every pattern is met; only what the rule then counts or selects is not."
 
     def deeper(self, part: _Part, before: CompValue) -> tuple[tuple[Tried, ...], str] | None:
         """The same within a sub-query, or within the branch of a UNION that gets furthest."""
@@ -121,17 +136,30 @@ class _Trial:
         names = [name for name, _ in plan.columns]
         columns = ", ".join(f'"v_{name}"' for name in names)
         rows = self.columns.rows(
-            f"SELECT DISTINCT {columns} FROM trial WHERE v_this = $node ORDER BY ALL LIMIT 1000", {"node": self.node}
+            f"SELECT DISTINCT {columns} FROM trial WHERE v_this = $node ORDER BY ALL LIMIT 1000",
+            {"node": self.node},
         )
         kinds = dict(plan.columns)
-        ids = {value for row in rows for name, value in zip(names, row, strict=True) if kinds[name] == "id" and value is not None}
-        texts = {value for row in rows for name, value in zip(names, row, strict=True) if kinds[name] == "n3" and value}
+        ids = {
+            value
+            for row in rows
+            for name, value in zip(names, row, strict=True)
+            if kinds[name] == "id" and value is not None
+        }
+        texts = {
+            value
+            for row in rows
+            for name, value in zip(names, row, strict=True)
+            if kinds[name] == "n3" and value
+        }
         labels = self.columns.labels(ids)
         known = self.columns.ids_of(texts)
         shown = self.columns.labels(known.values())
         return names, [
             tuple(
-                labels.get(value, "") if kinds[name] == "id" else shown.get(known.get(value, -1), _bare(value))
+                labels.get(value, "")
+                if kinds[name] == "id"
+                else shown.get(known.get(value, -1), _bare(value))
                 for name, value in zip(names, row, strict=True)
             )
             for row in rows
@@ -174,7 +202,11 @@ class _Trial:
             )  # fmt: skip
             return [*self.parts(node.p1), optional]
         words = self.words.pattern(node)
-        gives = frozenset(str(v) for v in node.p.PV) if node.name == "ToMultiSet" and "PV" in node.p else frozenset(_names(node))
+        gives = (
+            frozenset(str(v) for v in node.p.PV)
+            if node.name == "ToMultiSet" and "PV" in node.p
+            else frozenset(_names(node))
+        )
         return [_Part(lambda p, n=node: Join(p, n), words, gives, gives, node)]  # type: ignore[misc]
 
     def triple(self, triple: tuple[Any, Any, Any]) -> _Part:
@@ -192,13 +224,17 @@ class _Trial:
 
 
 def _next(waiting: list[_Part], bound: set[str]) -> _Part:
-    """What to try next: a binding, then what is tied to what is bound, tests when they can be made."""
+    """What to try next: a binding, what is tied to what is bound, a test that can be made."""
 
     def rank(part: _Part) -> tuple[int, int]:
         place = waiting.index(part)
         test = not part.gives
         if test:
-            return (1 if part.names <= bound and not part.words.startswith(("nothing", "something")) else 5), place
+            return (
+                1
+                if part.names <= bound and not part.words.startswith(("nothing", "something"))
+                else 5
+            ), place
         if not part.names:
             return 0, place
         return (2 if part.names & bound else 4), place
@@ -209,19 +245,21 @@ def _next(waiting: list[_Part], bound: set[str]) -> _Part:
 def _group(node: CompValue) -> CompValue:
     """The pattern under the SELECT of a query or sub-query, and under its aggregates."""
     while True:
-        if node.name in ("Project", "Distinct", "Reduced", "ToMultiSet", "AggregateJoin", "Group"):
-            node = node.p
-        elif node.name == "Extend" and (_is_made_up(node.var) or _is_made_up(node.expr) or _under_project(node)):
-            node = node.p
-        elif node.name == "Filter" and any(_is_made_up(Variable(name)) for name in _names(node.expr)):
+        above = ("Project", "Distinct", "Reduced", "ToMultiSet", "AggregateJoin", "Group")
+        if node.name in above or _belongs_to_select(node):
             node = node.p
         else:
             return node
 
 
-def _under_project(node: CompValue) -> bool:
-    """Whether this BIND is only the renaming that SELECT (?x AS ?y) makes."""
-    return isinstance(node.expr, Variable) and str(node.var) in ("value", "basis")
+def _belongs_to_select(node: CompValue) -> bool:
+    """Whether a BIND or FILTER comes from SELECT (… AS …), GROUP BY or HAVING."""
+    if node.name == "Filter":
+        return any(_is_made_up(Variable(name)) for name in _names(node.expr))
+    if node.name != "Extend":
+        return False
+    renames = isinstance(node.expr, Variable) and str(node.var) in ("value", "basis")
+    return renames or _is_made_up(node.var) or _is_made_up(node.expr)
 
 
 def _is_made_up(term: Any) -> bool:
@@ -236,7 +274,9 @@ def _branches(node: CompValue) -> list[CompValue]:
 
 def _conjuncts(expression: Any) -> list[Any]:
     if isinstance(expression, CompValue) and expression.name == "ConditionalAndExpression":
-        return [part for inner in [expression.expr, *expression.other] for part in _conjuncts(inner)]
+        return [
+            part for inner in [expression.expr, *expression.other] for part in _conjuncts(inner)
+        ]
     return [expression]
 
 
@@ -275,7 +315,11 @@ class _Words:
         if self.terms.get(iri):
             return self.terms[iri]
         known = self.columns.ids_of([n3_of(term)])
-        return self.columns.labels(known.values()).get(next(iter(known.values()), -1), short(iri)) if known else short(iri)
+        return (
+            self.columns.labels(known.values()).get(next(iter(known.values()), -1), short(iri))
+            if known
+            else short(iri)
+        )
 
     def verb(self, path: Any) -> str:
         if isinstance(path, URIRef):
@@ -296,7 +340,11 @@ class _Words:
             return f"{self.term(subject)} is of the kind {self.term(value)}"
         if str(predicate) == RDFS + "label":
             return f"{self.term(subject)} is called {self.term(value)}"
-        verb = f"has some relation ({self.term(predicate)}) to" if isinstance(predicate, Variable) else self.verb(predicate)
+        verb = (
+            f"has some relation ({self.term(predicate)}) to"
+            if isinstance(predicate, Variable)
+            else self.verb(predicate)
+        )
         if isinstance(value, Literal) and str(value) in ("true", "false"):
             said = f"{self.term(subject)} {verb}"
             return said if str(value) == "true" else f"it is not so that {said}"
@@ -310,7 +358,11 @@ class _Words:
             return "; ".join(self.triple(triple) for triple in node.triples) or "anything"
         if node.name == "Filter":
             inner = self.pattern(node.p)
-            return self.expression(node.expr) if inner == "anything" else f"{inner}; {self.expression(node.expr)}"
+            return (
+                self.expression(node.expr)
+                if inner == "anything"
+                else f"{inner}; {self.expression(node.expr)}"
+            )
         if node.name == "Join":
             both = (self.pattern(node.p1), self.pattern(node.p2))
             return "; ".join(words for words in both if words != "anything") or "anything"
@@ -337,20 +389,38 @@ class _Words:
         if name == "RelationalExpression":
             if node.op in ("IN", "NOT IN"):
                 listed = ", ".join(self.expression(part) for part in node.other)
-                return f"{self.expression(node.expr)} is {'' if node.op == 'IN' else 'not '}one of: {listed}"
+                verb = "is one of" if node.op == "IN" else "is not one of"
+                return f"{self.expression(node.expr)} {verb}: {listed}"
             verb = _COMPARISONS[str(node.op)]
             return f"{self.expression(node.expr)} {verb} {self.expression(node.other)}"
         if name in ("Builtin_NOTEXISTS", "Builtin_EXISTS"):
-            opening = "nothing is recorded such that" if name == "Builtin_NOTEXISTS" else "something is recorded such that"
+            opening = (
+                "nothing is recorded such that"
+                if name == "Builtin_NOTEXISTS"
+                else "something is recorded such that"
+            )
             return f"{opening} ({self.pattern(node.graph)})"
         if name in ("AdditiveExpression", "MultiplicativeExpression"):
-            rest = "".join(f" {op} {self.expression(part)}" for op, part in zip(node.op, node.other, strict=True))
+            rest = "".join(
+                f" {op} {self.expression(part)}"
+                for op, part in zip(node.op, node.other, strict=True)
+            )
             return f"{self.expression(node.expr)}{rest}"
         if name == "Builtin_BOUND":
             return f"?{node.arg} is known"
-        listed = [node.get(key) for key in ("arg", "arg1", "arg2", "arg3", "start", "length", "text", "pattern", "expr")]
-        arguments = [part for value in listed if value is not None for part in (value if isinstance(value, list) else [value])]
-        function = name.removeprefix("Builtin_") if name != "Function" else str(node.iri).rpartition("#")[2]
+        # CompValue.get answers with the key itself where there is no such value
+        places = ("arg", "arg1", "arg2", "arg3", "start", "length", "text", "pattern", "expr")
+        arguments: list[Any] = []
+        for place in places:
+            if place not in node:
+                continue
+            given = node[place]
+            arguments += given if isinstance(given, list) else [given]
+        function = (
+            name.removeprefix("Builtin_")
+            if name != "Function"
+            else str(node.iri).rpartition("#")[2]
+        )
         return f"{function}({', '.join(self.expression(part) for part in arguments)})"
 
 
