@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from threading import RLock
 from typing import Any
 
@@ -45,7 +46,12 @@ class QuerySyntaxError(Exception):
 
 
 def read_query(text: str, prefixes: Mapping[str, str]) -> CompValue:
-    """The algebra of a SPARQL 1.1 query. Raises QuerySyntaxError."""
+    """The algebra of a SPARQL 1.1 query; nobody may change it. Raises QuerySyntaxError."""
+    return _read(text, tuple(sorted(prefixes.items())))
+
+
+@lru_cache(maxsize=1024)  # parsing takes 15 ms, and checking, ordering and compiling all read
+def _read(text: str, prefixes: tuple[tuple[str, str], ...]) -> CompValue:
     try:
         with _as_written:
             parsed = parseQuery(text)
@@ -99,6 +105,17 @@ def _innermost(node: Any) -> Any:
     return node
 
 
+def members(node: CompValue) -> Iterator[tuple[str, Any]]:
+    """The parts of a node of a query's algebra by name.
+
+    rdflib keeps the algebra of an EXISTS beside its entry `graph`, which it leaves as parsed but
+    without its FILTERs.
+    """
+    for key in node:
+        if key != "_vars":
+            yield key, getattr(node, key)
+
+
 def iris_in(node: Any) -> Iterator[str]:
     """Every IRI that a query names, paths and EXISTS included."""
     if isinstance(node, URIRef):
@@ -113,9 +130,8 @@ def iris_in(node: Any) -> Iterator[str]:
     elif isinstance(node, NegatedPath):
         yield from iris_in(node.args)
     elif isinstance(node, CompValue):
-        for key, value in node.items():
-            if key != "_vars":
-                yield from iris_in(value)
+        for _, value in members(node):
+            yield from iris_in(value)
     elif isinstance(node, (list, tuple, set)):
         for value in node:
             yield from iris_in(value)

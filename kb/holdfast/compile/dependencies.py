@@ -17,7 +17,7 @@ from rdflib.plugins.sparql.algebra import translateGroupGraphPattern
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.compile.plan import Refusal
-from holdfast.queries import iris_in
+from holdfast.queries import iris_in, members
 from holdfast.vocabulary import HF, RDF_TYPE
 
 ANY_TYPE = "a *"
@@ -101,7 +101,7 @@ def _types_asked(node: Any) -> set[tuple[Any, str]]:
 
 def meets(read: str, written: str) -> bool:
     """Whether a key that is written may be what another key reads."""
-    if read == ANYTHING or read == written:
+    if read in (ANYTHING, written):
         return True
     return (
         {read, written} & {ANY_TYPE} != set() and read.startswith("a ") and written.startswith("a ")
@@ -164,8 +164,8 @@ class _Collector:
         elif node.name == "AggregateJoin":
             self.walk(node.p, limits, below=True)
         else:
-            for key, value in node.items():
-                if key not in ("_vars", "PV", "template"):
+            for key, value in members(node):
+                if key not in ("PV", "template"):
                     self.walk(value, limits, below=below)
 
     def _limits(self, expression: Any) -> Iterator[tuple[str, frozenset[str]]]:

@@ -271,14 +271,10 @@ def _like(inner: Value, changed: Callable[[SQL], SQL]) -> Value:
     text = changed(inner.string())
     if inner.kinds <= {STRING}:
         return Text(text)
-    tag = inner.lang()
-    return Written(
-        sql.cases(
-            (exp.NEQ(this=tag, expression=sql.text("")),
-             exp.DPipe(this=exp.DPipe(this=sql.call("quoted", text), expression=sql.text("@")), expression=tag)),
-            otherwise=sql.call("quoted", text),
-        )
-    )  # fmt: skip
+    tag, quoted = inner.lang(), sql.call("quoted", text)
+    tagged = exp.DPipe(this=exp.DPipe(this=quoted, expression=sql.text("@")), expression=tag)
+    spoken = exp.NEQ(this=tag.copy(), expression=sql.text(""))
+    return Written(sql.cases((spoken, tagged), otherwise=quoted.copy()))
 
 
 def _case_changed(function: str) -> Callable[[CompValue, Compile], Value]:

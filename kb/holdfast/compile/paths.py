@@ -167,7 +167,7 @@ def _itself(tables: Tables) -> exp.Select:
 
 def _negated(path: NegatedPath, tables: Tables) -> exp.Select:
     args = path.args if isinstance(path.args, (list, tuple)) else [path.args]
-    if any(isinstance(arg, InvPath) for arg in args):
+    if not all(isinstance(arg, URIRef) for arg in args):
         raise Refusal("an inverse within a negated property set")
     alias = tables.alias()
     keys = [tables.constant_key(f"<{arg}>") for arg in args]

@@ -40,7 +40,7 @@ from holdfast.compile.values import (
     Written,
     n3_of,
 )  # fmt: skip
-from holdfast.queries import iris_in
+from holdfast.queries import iris_in, members
 from holdfast.vocabulary import RDF_TYPE
 
 
@@ -168,7 +168,7 @@ class Compilation:
     """The compiling of one query.
 
     `focus` is the pre-bound variable (SHACL-SPARQL §5.3) and `targets` makes the nodes that it
-    ranges over. With `delta`, the recursive pattern of that number reads only triples numbered from the
+    ranges over. With `delta`, the recursive pattern of that number reads only triples from the
     placeholder `delta` on (semi-naive evaluation); recursive are those that read one of the
     predicates or classes of `feeds`.
     """
@@ -329,8 +329,8 @@ class Compilation:
         )
 
     def _leftjoin(self, node: CompValue) -> Relation:
-        """LeftJoin(A, B, F): each of A with all of B that agrees and for which F is true (§18.5)."""
-        one, other = self.pattern(node.p1), self.pattern(node.p2)
+        """LeftJoin(A, B, F): each of A with all of B that agrees where F is true (§18.5)."""
+        one, other = self._with_focus(self.pattern(node.p1), node.expr), self.pattern(node.p2)
         if not one.sources:
             one = self.closed(one)
         test: SQL | None = None
@@ -646,7 +646,7 @@ class Compilation:
         return Held("n3", sure=False), value.n3()
 
     def _with_focus(self, relation: Relation, expression: Any) -> Relation:
-        """The pre-bound variable is bound everywhere (SHACL-SPARQL §5.3.1), so also in this group."""
+        """The pre-bound variable is bound everywhere (SHACL §5.3.1), so also in this group."""
         focus = self.focus
         if focus is None or self.targets is None or focus in relation.held or self._outside:
             return relation
@@ -1025,7 +1025,7 @@ def _in_order(triples: Any) -> list[tuple[Any, Any, Any]]:
 def _parts(node: Any) -> Iterator[CompValue]:
     if isinstance(node, CompValue):
         yield node
-        for value in node.values():
+        for _, value in members(node):
             yield from _parts(value)
     elif isinstance(node, (list, tuple)):
         for value in node:
@@ -1037,7 +1037,7 @@ def _names(node: Any) -> set[str]:
     if isinstance(node, Variable):
         return {str(node)}
     if isinstance(node, CompValue):
-        return {name for key, value in node.items() if key != "_vars" for name in _names(value)}
+        return {name for _, value in members(node) for name in _names(value)}
     if isinstance(node, (list, tuple, set, frozenset)):
         return {name for value in node for name in _names(value)}
     return set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -46,6 +47,8 @@ def compile_rule(
     compilation = Compilation(focus=FOCUS, lineage=lineage, delta=delta, feeds=feeds)
     compilation.targets = partial(_targets, compilation, target, assessed_only=assessed_only)
     templates: tuple[Template, ...] = ()
+    if algebra.datasetClause:
+        raise Refusal("FROM", "Rules read the union of all graphs.")
     if algebra.name == "SelectQuery":
         if FOCUS not in {str(name) for name in algebra.PV}:
             raise Refusal("a SELECT that does not give $this", "Add $this to the SELECT.")
@@ -97,10 +100,12 @@ def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Pla
         kinds.append((name, "id" if held.kind == "id" else "n3"))
         columns.append(sql.named(column, f"v_{name}"))
     query = relation.over([*columns, *relation.solution(lineage=compilation.lineage)])
+    text = query.sql(dialect="duckdb")
+    used = set(re.findall(r"\$(k\d+)", text))
     return Plan(
-        sql=query.sql(dialect="duckdb"),
+        sql=text,
         columns=tuple(kinds),
-        constants=dict(compilation.constants),
+        constants={key: n3 for key, n3 in compilation.constants.items() if key in used},
         tables=frozenset(compilation.read),
         any_predicate=compilation.any_predicate,
         recursive=compilation.recursive,
