@@ -111,9 +111,9 @@ def members(node: CompValue) -> Iterator[tuple[str, Any]]:
     rdflib keeps the algebra of an EXISTS beside its entry `graph`, which it leaves as parsed but
     without its FILTERs.
     """
-    for key in node:
+    for key, value in node.items():
         if key != "_vars":
-            yield key, getattr(node, key)
+            yield key, node.graph if key == "graph" else value
 
 
 def iris_in(node: Any) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
-from holdfast.queries import QuerySyntaxError, iris_in, read_query
+from holdfast.queries import QuerySyntaxError, iris_in, members, read_query
 from holdfast.shipped import shipped_folder
 from holdfast.vocabulary import BASES, DCTERMS, HF, RDF_TYPE, RDFS, RULES, SH, SKOS, nearest, short
 
@@ -403,7 +403,7 @@ def _check_uses(algebra: CompValue, query: str, first: int, file: Path, ontology
 def _uses_in(node: Any) -> Iterator[tuple[str, str]]:
     """Each IRI that a query uses as a property or as a class, with which of them it is used as."""
     if isinstance(node, CompValue):
-        for key, value in node.items():
+        for key, value in members(node):
             if key in ("triples", "template"):
                 for _, predicate, thing in _triples(value):
                     if str(predicate) != RDF_TYPE:
@@ -412,7 +412,7 @@ def _uses_in(node: Any) -> Iterator[tuple[str, str]]:
                         )
                     elif isinstance(thing, URIRef):
                         yield str(thing), "class"
-            elif key != "_vars":
+            else:
                 yield from _uses_in(value)
     elif isinstance(node, (list, tuple)):
         for value in node:

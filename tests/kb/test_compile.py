@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -179,7 +179,7 @@ def test_a_literal_is_matched_as_it_is_spelt(tmp_path: Path) -> None:
     assert {"1.2e4": 1, "12000.0": 1, "012000": 1, "12000": 0} == found
 
 
-# -- rules: $this is bound beforehand ---------------------------------------------------------------
+# -- rules: $this is bound beforehand ----------------------------------------------------------
 
 PREBOUND = [
     "SELECT DISTINCT $this ?p { $this ex:partner ?p }",
@@ -194,7 +194,8 @@ PREBOUND = [
     "SELECT $this ?w { { $this ex:lead ?w } UNION { ?w ex:partner ex:trust FILTER(?w != $this) } }",
     "SELECT $this ?l { ?x ex:in ex:region OPTIONAL { ?l ex:lead ?o FILTER(?l = $this) } }",
     "SELECT $this ?n { { SELECT $this (COUNT(?p) AS ?n) { $this ex:partner ?p } GROUP BY $this } }",
-    "SELECT $this ?p { $this ex:partner ?p FILTER NOT EXISTS { ?w ex:lead ?p FILTER(?w != $this) } }",
+    "SELECT $this ?p { $this ex:partner ?p FILTER NOT EXISTS { ?w ex:lead ?p"
+    " FILTER(?w != $this) } }",
     "SELECT $this ?p { $this ex:partner ?p FILTER NOT EXISTS { ?w ex:partner ?p FILTER(?w != $this)"
     " FILTER NOT EXISTS { $this ex:area ?a } } }",
     "SELECT $this ?o { $this (ex:follows|ex:area/ex:in)+ ?o }",
@@ -221,7 +222,7 @@ def test_a_rule_gives_what_an_engine_gives_node_by_node(
     assert expected == county.ours(query, target[0])
 
 
-# -- what is refused --------------------------------------------------------------------------------
+# -- what is refused ---------------------------------------------------------------------------
 
 
 def _refused() -> list[Any]:
@@ -255,17 +256,15 @@ def test_every_builtin_of_sparql_is_compiled_or_refused_by_name() -> None:
     refused = set()
     for call in known:
         algebra = read_query(f"{HEAD}SELECT ?k {{ ?v ex:met ?d BIND({call} AS ?k) }}", {})
-        name = call.split("(")[0]
         try:
             compile_pattern(algebra.p)
         except Refusal as refusal:
-            assert name in refusal.construct
-            refused.add(name)
-    expected = {
+            refused.add(refusal.construct)
+    names = {
         "RAND", "NOW", "UUID", "STRUUID", "BNODE", "ENCODE_FOR_URI", "MD5", "SHA1", "SHA256",
         "SHA384", "SHA512", "TZ", "TIMEZONE", "SECONDS",
     }  # fmt: skip
-    assert expected == refused
+    assert {f"the function {name}" for name in names} == refused
 
 
 def test_a_query_that_is_not_sparql_names_its_line_and_column() -> None:
@@ -274,7 +273,7 @@ def test_a_query_that_is_not_sparql_names_its_line_and_column() -> None:
     assert (2, 7) == (error.value.line, error.value.column)
 
 
-# -- random graphs, random patterns -----------------------------------------------------------------
+# -- random graphs, random patterns ------------------------------------------------------------
 
 _NODES = [f"ex:{name}" for name in ("alder", "birch", "cedar", "elm")]
 _LITERALS = ["1", "2", "2.5", '"oak"', '"oak"@en', "true"]
@@ -289,7 +288,7 @@ def _wood(number: int) -> Bench:
 
     chance = random.Random(number)
     lines = [
-        f"{chance.choice(_NODES)} {chance.choice(_PREDICATES)} {chance.choice(_NODES + _LITERALS)} ."
+        " ".join(chance.choice(words) for words in (_NODES, _PREDICATES, _NODES + _LITERALS)) + " ."
         for _ in range(3 + 3 * number)
     ]
     prefix = f"@prefix ex: <{EX}> .\n"
@@ -317,7 +316,7 @@ _triples = st.builds(
     _objects,
 )
 _bgps = st.lists(_triples, min_size=1, max_size=2).map(" . ".join)
-_operators = st.sampled_from(["=", "!=", "<", ">="])
+_operators = st.sampled_from(["=", "!=", "<", ">"])
 _tests = st.one_of(
     st.builds("{} {} {}".format, _variables, _operators, _objects),
     st.builds("BOUND({})".format, _variables),
@@ -355,7 +354,7 @@ _groups = st.recursive(_bgps, _larger, max_leaves=3)
 )
 @given(st.integers(0, 4), _groups)
 def test_a_random_pattern_over_a_random_graph_gives_the_same(number: int, group: str) -> None:
-    query = f"SELECT DISTINCT * {{ {group} }}"
+    query = f"SELECT * {{ {group} }}"
     try:
         found = _wood(number).ours(query)
     except (Refusal, QuerySyntaxError):
@@ -363,7 +362,7 @@ def test_a_random_pattern_over_a_random_graph_gives_the_same(number: int, group:
     assert _wood(number).oxigraph(query) == found
 
 
-# -- certainty and lineage ---------------------------------------------------------------------------
+# -- certainty and lineage ---------------------------------------------------------------------
 
 
 def _triples_of(bench: Bench) -> dict[int, tuple[str, str, str, int]]:
@@ -413,7 +412,7 @@ def _spelt(word: str) -> str:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Two partners of one venture, one doubtful, and a lead of each; every certainty set by hand."""
+    """Two partners of one venture, one doubtful, and a lead of each; certainties set by hand."""
     bench = Bench(
         f"""@prefix ex: <{EX}> .
         ex:walking ex:partner ex:council, ex:trust ; ex:area ex:coast .
@@ -478,7 +477,7 @@ def test_a_solution_is_as_certain_as_what_it_rests_on(
     assert certainty == plain
 
 
-# -- recursion ----------------------------------------------------------------------------------------
+# -- recursion ---------------------------------------------------------------------------------
 
 
 @cache
@@ -506,8 +505,10 @@ _BODIES = [
     "CONSTRUCT { $this ex:reaches ?c } WHERE { $this ex:near ?b . ?b ex:reaches ?c }",
     "CONSTRUCT { ?b ex:meets $this } WHERE { $this ex:reaches ?b }",
     "CONSTRUCT { $this ex:reaches ?b } WHERE { ?b ex:meets $this . $this ex:joins ?c }",
-    "CONSTRUCT { $this ex:reaches ?c } WHERE { $this ex:reaches+ ?b . ?b ex:joins ?c FILTER(isIRI(?c)) }",
-    "CONSTRUCT { ?c ex:meets $this } WHERE { $this (ex:near|ex:meets)/ex:joins ?c FILTER(isIRI(?c)) }",
+    "CONSTRUCT { $this ex:reaches ?c } WHERE { $this ex:reaches+ ?b . ?b ex:joins ?c"
+    " FILTER(isIRI(?c)) }",
+    "CONSTRUCT { ?c ex:meets $this } WHERE { $this (ex:near|ex:meets)/ex:joins ?c"
+    " FILTER(isIRI(?c)) }",
     "CONSTRUCT { $this a ex:Hub } WHERE { $this ex:reaches $this }",
     "CONSTRUCT { ?b a ex:Hub } WHERE { $this a ex:Hub ; ex:near ?b FILTER(isIRI(?b)) }",
     "CONSTRUCT { $this ex:reaches ?b } WHERE { $this a ?kind . ?b a ?kind }",

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pyoxigraph as ox
 from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 from sqlglot import exp
@@ -53,14 +54,10 @@ def n3_of(term: Identifier) -> str:
         return f"_:{term}"
     if not isinstance(term, Literal):
         raise TypeError(f"{term!r} is not an RDF term")
-    escaped = str(term)
-    for plain, code in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
-        escaped = escaped.replace(plain, code)
     if term.language:
-        return f'"{escaped}"@{term.language}'
-    if term.datatype is None or str(term.datatype) == XSD + "string":
-        return f'"{escaped}"'
-    return f'"{escaped}"^^<{term.datatype}>'
+        return str(ox.Literal(str(term), language=term.language))
+    datatype = ox.NamedNode(str(term.datatype or XSD + "string"))
+    return str(ox.Literal(str(term), datatype=datatype))
 
 
 class Value(ABC):
@@ -223,7 +220,7 @@ class Constant(Value):
     def lang(self) -> SQL:
         if not isinstance(self.term, Literal):
             return exp.null()
-        return sql.text(self.term.language or "")
+        return sql.text((self.term.language or "").lower())
 
     def dt(self) -> SQL:
         if not isinstance(self.term, Literal):
@@ -442,9 +439,17 @@ def equal_values(one: Value, other: Value) -> SQL:
         return sql.equal(one.num(), other.num())
     a, b = one.cls(), other.cls()
     never = (IRI, BLANK, LANGSTRING)
+    other_kinds: list[SQL] = [
+        exp.Or(this=Value._is(a, never), expression=Value._is(b, never)),
+        *(
+            exp.Not(this=sql.missing(kind))
+            for side, kind in ((one, a), (other, b))
+            if not (side.sure or isinstance(side, Constant))
+        ),
+    ]
     return sql.cases(
         (same_term(one, other), exp.true()),
-        (exp.Or(this=Value._is(a, never), expression=Value._is(b, never)), exp.false()),
+        (sql.both(other_kinds), exp.false()),
         *_by_value(one, other, a, b, exp.EQ),
         (
             sql.both([exp.NEQ(this=kind, expression=sql.number(OTHER)) for kind in (a, b)]),

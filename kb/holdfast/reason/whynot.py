@@ -20,6 +20,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.compile import Refusal, compile_pattern
 from holdfast.compile.values import n3_of
+from holdfast.queries import members
 from holdfast.reason.fixpoint import Reasoner
 from holdfast.rules import Rule
 from holdfast.vocabulary import RDF_TYPE, RDFS, short
@@ -284,7 +285,7 @@ def _names(node: Any) -> set[str]:
     if isinstance(node, Variable):
         return {str(node)}
     if isinstance(node, CompValue):
-        return {name for key, value in node.items() if key != "_vars" for name in _names(value)}
+        return {name for _, value in members(node) for name in _names(value)}
     if isinstance(node, (list, tuple, set, frozenset)):
         return {name for value in node for name in _names(value)}
     return set()

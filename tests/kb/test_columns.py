@@ -1,0 +1,163 @@
+"""A dataset as columns: every term comes back as it went in, with its value beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.columns import Columns
+from holdfast.compile.values import n3_of
+from holdfast.vocabulary import RDF_TYPE, RDFS
+
+EX = "https://example.org/"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+
+
+def load(text: str, folder: Path, name: str = "data.ttl") -> Columns:
+    """Columns of some Turtle or TriG."""
+    file = folder / name
+    file.write_text(f"@prefix ex: <{EX}> .\n@prefix xsd: <{XSD}> .\n{text}", encoding="utf-8")
+    columns = Columns()
+    columns.load([str(file)])
+    return columns
+
+
+def build(columns: Columns) -> Columns:
+    """The same with its tables made, all of it visible and stated."""
+    columns.build("SELECT s, p, o, 0 AS c, -1 AS r FROM quads")
+    return columns
+
+
+@pytest.mark.parametrize(
+    ("literal", "kind", "number"),
+    [
+        ("7", 4, 7.0),
+        ('"007"^^xsd:integer', 4, 7.0),
+        ('"7"^^xsd:nonNegativeInteger', 4, 7.0),
+        ("-7.50", 5, -7.5),
+        ("7e2", 6, 700.0),
+        ('"INF"^^xsd:double', 6, float("inf")),
+        ("true", 7, 1.0),
+        ('"0"^^xsd:boolean', 7, 0.0),
+        ('"seven"^^xsd:integer', 11, None),
+        ('"7.5"^^xsd:integer', 11, None),
+        ('"infinity"^^xsd:double', 11, None),
+        ('"7"', 2, None),
+        ('"sept"@fr', 3, None),
+        ('"7"^^ex:grade', 11, None),
+    ],
+)
+def test_a_literal_has_its_kind_and_number(
+    tmp_path: Path, literal: str, kind: int, number: float | None
+) -> None:
+    columns = load(f"ex:walking ex:grade {literal} .", tmp_path)
+    (found,) = columns.rows("SELECT cls, num FROM terms WHERE id % 2 = 1")
+    assert (kind, number) == found
+
+
+@pytest.mark.parametrize(
+    ("literal", "kind", "moment"),
+    [
+        ('"2001-04-01"^^xsd:date', 9, "2001-04-01 00:00:00"),
+        ('"2001"^^xsd:gYear', 10, "2001-01-01 00:00:00"),
+        ('"2001-04-01T10:00:00Z"^^xsd:dateTime', 8, "2001-04-01 10:00:00"),
+        ('"2001-04-01T10:00:00+02:00"^^xsd:dateTime', 8, "2001-04-01 08:00:00"),
+        ('"2001-02-30"^^xsd:date', 11, None),
+        ('"1/4/2001"^^xsd:date', 11, None),
+    ],
+)
+def test_a_date_has_its_first_moment(
+    tmp_path: Path, literal: str, kind: int, moment: str | None
+) -> None:
+    columns = load(f"ex:walking ex:started {literal} .", tmp_path)
+    (found,) = columns.rows("SELECT cls, moment::VARCHAR FROM terms WHERE id % 2 = 1")
+    assert (kind, moment) == found
+
+
+def test_literals_alone_have_odd_numbers(tmp_path: Path) -> None:
+    columns = load('ex:a ex:b ex:c, "c", [], 1 .', tmp_path)
+    rows = columns.rows("SELECT n3, id % 2 FROM terms")
+    assert all((n3[0] == '"') == (odd == 1) for n3, odd in rows)
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(_texts, st.sampled_from([None, "en", "en-GB"])), min_size=1, max_size=6))
+def test_any_text_comes_back_as_it_was(listed: list[tuple[str, str | None]]) -> None:
+    from tempfile import TemporaryDirectory
+
+    literals = [ox.Literal(text, language=language) for text, language in listed]
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "data.nt"
+        quads = [ox.Triple(ox.NamedNode(EX + "a"), ox.NamedNode(EX + "b"), one) for one in literals]
+        ox.serialize(quads, str(file), format=ox.RdfFormat.N_TRIPLES)
+        columns = Columns()
+        columns.load([str(file)])
+    rows = columns.rows("SELECT lex, lang, n3 FROM terms WHERE id % 2 = 1")
+    assert {(one.value, (one.language or "").lower()) for one in literals} == {
+        (lex, lang.lower()) for lex, lang, _ in rows
+    }
+    assert {n3 for *_, n3 in rows} == {
+        n3 for (n3,) in columns.rows(
+            "SELECT quoted(lex) || CASE WHEN lang <> '' THEN '@' || lang ELSE '' END"
+            " FROM terms WHERE id % 2 = 1"
+        )
+    }  # fmt: skip
+
+
+def test_a_triple_in_two_graphs_is_held_once(tmp_path: Path) -> None:
+    text = "ex:g { ex:a ex:b ex:c } ex:h { ex:a ex:b ex:c . ex:a ex:b ex:d }"
+    columns = build(load(text, tmp_path, "data.trig"))
+    assert (3, 2) == (
+        columns.value("SELECT count(*) FROM quads"),
+        columns.value(f'SELECT count(*) FROM "{EX}b"'),
+    )
+
+
+def test_a_type_holds_for_the_classes_above(tmp_path: Path) -> None:
+    columns = build(
+        load(
+            f"ex:Project <{RDFS}subClassOf> ex:Venture . ex:Venture <{RDFS}subClassOf> ex:Thing ."
+            " ex:walking a ex:Project .",
+            tmp_path,
+        )
+    )
+    rows = columns.rows(
+        f'SELECT cls.lex, typed.r FROM "{RDF_TYPE}" typed'
+        " JOIN terms cls ON cls.id = typed.o ORDER BY 1"
+    )
+    assert [(EX + "Project", -1), (EX + "Thing", -2), (EX + "Venture", -2)] == rows
+
+
+def test_adding_what_is_known_adds_nothing(tmp_path: Path) -> None:
+    columns = build(load("ex:a ex:b ex:c .", tmp_path))
+    rows = f'SELECT s, o, c FROM "{EX}b"'
+    assert (1, 0) == (columns.add(EX + "d", rows, 0, {}), columns.add(EX + "d", rows, 0, {}))
+
+
+def test_a_literal_is_never_a_subject(tmp_path: Path) -> None:
+    columns = build(load('ex:a ex:b "c" .', tmp_path))
+    assert 0 == columns.add(EX + "d", f'SELECT o AS s, s AS o, c FROM "{EX}b"', 0, {})
+
+
+@pytest.mark.parametrize("line", ["\n", "\r", "\t", "\\", '"', "\u0008"])
+def test_the_query_and_the_data_spell_a_literal_alike(tmp_path: Path, line: str) -> None:
+    import rdflib
+
+    file = tmp_path / "data.nt"
+    literal = ox.Literal(f"one{line}two")
+    ox.serialize(
+        [ox.Triple(ox.NamedNode(EX + "a"), ox.NamedNode(EX + "b"), literal)],
+        str(file), format=ox.RdfFormat.N_TRIPLES,
+    )  # fmt: skip
+    columns = Columns()
+    columns.load([str(file)])
+    known: dict[str, Any] = columns.ids_of([n3_of(rdflib.Literal(f"one{line}two"))])
+    assert 1 == len(known)
