@@ -266,6 +266,7 @@ class _Teller:
         steps: list[Step] = []
         facts: dict[str, Fact] = {}
         beside: list[Step] = []
+        kinds: list[Step] = []  # what kind of thing something is, told only where nothing else is
         done: set[int] = set()
         for triple in triples:
             s, p, _, c, r = self.triples[triple]
@@ -277,12 +278,14 @@ class _Teller:
             elif r == SUBCLASS:
                 below = self._premises(self.proofs.premises(triple=triple), shown)
                 facts.update({fact.iri: fact for step in below for fact in step.facts})
+                kinds += [step for step in below if not step.facts]
             elif r == STATED:
                 cited = self.facts.get(triple, [])
                 facts.update({fact.iri: fact for fact in cited})
-                if not cited and p != self._type:
+                if not cited:
                     kind = "ontology" if triple in self.background else "stated"
-                    beside.append(Step(kind, self.sentence(triple), self.certainties.get(c, "")))
+                    step = Step(kind, self.sentence(triple), self.certainties.get(c, ""))
+                    (kinds if p == self._type else beside).append(step)
             elif r == AS_OF:
                 beside.append(Step("given", self.sentence(triple)))
             else:
@@ -299,7 +302,7 @@ class _Teller:
                 )
             )
             shown.add(fact.iri)
-        return (*steps, *told, *beside)
+        return (*steps, *told, *beside) or tuple(kinds)
 
     def _inferred(self, triple: int, shown: set[int | str]) -> Step:
         _, _, _, c, r = self.triples[triple]

@@ -673,12 +673,16 @@ class Compilation:
 
     _reduced = _distinct
 
-    def distinct(self, relation: Relation) -> Relation:
-        """Each solution once, as certain as its most certain way, with the triples of all ways."""
+    def distinct(self, relation: Relation, *, by_certainty: bool = False) -> Relation:
+        """Each solution once, as certain as its most certain way, with the triples of all ways.
+
+        With `by_certainty` a solution comes once for each certainty, with the triples of the ways
+        that have it: so that what is told of a conclusion is as certain as the conclusion.
+        """
         columns = relation.columns
         keys = [name for name, held in relation.held.items() if held.term is None]
         if not all(isinstance(columns[name], exp.Column) for name in keys):
-            return self.distinct(self.closed(relation))
+            return self.distinct(self.closed(relation), by_certainty=by_certainty)
         selected: list[SQL] = [
             sql.named(
                 columns[name] if name in keys else sql.call("any_value", columns[name]),
@@ -690,8 +694,11 @@ class Compilation:
         if self.lineage:
             selected.append(sql.named(_flattened(relation.lineage()), "l"))
         query = relation.over(selected)
-        if keys:
-            query.set("group", exp.Group(expressions=[columns[name] for name in keys]))
+        groups = [columns[name] for name in keys]
+        if by_certainty:
+            groups.append(relation.certainty())
+        if groups:
+            query.set("group", exp.Group(expressions=groups))
         else:
             _if_any(query)
         return self.of_query(query, relation.held)

@@ -54,8 +54,10 @@ def compile_rule(
             raise Refusal("a SELECT that does not give $this", "Add $this to the SELECT.")
         selected = algebra.p
         if lineage and selected.name in ("Distinct", "Reduced"):
-            selected = selected.p  # each way to the same answer is a proof of its own
-        relation = compilation.join(compilation.targeted(), compilation.pattern(selected))
+            relation = compilation.distinct(compilation.pattern(selected.p), by_certainty=True)
+        else:
+            relation = compilation.pattern(selected)
+        relation = compilation.join(compilation.targeted(), relation)
     elif algebra.name == "ConstructQuery":
         templates = _templates(algebra)
         relation = compilation.pattern(algebra.p)
