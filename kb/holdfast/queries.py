@@ -9,7 +9,7 @@ from typing import Any
 
 import rdflib
 from pyparsing import ParseException, ParseResults
-from rdflib import Literal, URIRef
+from rdflib import Literal, URIRef, Variable
 from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
 from rdflib.plugins.sparql.algebra import translateQuery
 from rdflib.plugins.sparql.parser import parseQuery
@@ -114,6 +114,17 @@ def members(node: CompValue) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if key != "_vars":
             yield key, node.graph if key == "graph" else value
+
+
+def names_in(node: Any) -> set[str]:
+    """The variables that occur anywhere in a part of a query, EXISTS included."""
+    if isinstance(node, Variable):
+        return {str(node)}
+    if isinstance(node, CompValue):
+        return {name for _, value in members(node) for name in names_in(value)}
+    if isinstance(node, (list, tuple, set, frozenset)):
+        return {name for value in node for name in names_in(value)}
+    return set()
 
 
 def iris_in(node: Any) -> Iterator[str]:

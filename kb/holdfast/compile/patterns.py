@@ -40,7 +40,7 @@ from holdfast.compile.values import (
     Written,
     n3_of,
 )  # fmt: skip
-from holdfast.queries import iris_in, members
+from holdfast.queries import iris_in, members, names_in
 from holdfast.vocabulary import RDF_TYPE
 
 
@@ -650,7 +650,7 @@ class Compilation:
         focus = self.focus
         if focus is None or self.targets is None or focus in relation.held or self._outside:
             return relation
-        if focus not in _names(expression):
+        if focus not in names_in(expression):
             return relation
         return self.join(self.targeted(), relation)
 
@@ -715,7 +715,7 @@ class Compilation:
             self.focus
             and inner.name == "Project"
             and self.focus not in {str(name) for name in inner.PV}
-            and self.focus in _names(inner)
+            and self.focus in names_in(inner)
         ):
             raise Refusal(
                 f"a sub-SELECT that uses ${self.focus} without giving it",
@@ -1037,14 +1037,3 @@ def _parts(node: Any) -> Iterator[CompValue]:
     elif isinstance(node, (list, tuple)):
         for value in node:
             yield from _parts(value)
-
-
-def _names(node: Any) -> set[str]:
-    """The variables that occur anywhere in a part of a query."""
-    if isinstance(node, Variable):
-        return {str(node)}
-    if isinstance(node, CompValue):
-        return {name for _, value in members(node) for name in _names(value)}
-    if isinstance(node, (list, tuple, set, frozenset)):
-        return {name for value in node for name in _names(value)}
-    return set()

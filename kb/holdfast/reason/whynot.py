@@ -20,7 +20,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.compile import Refusal, compile_pattern
 from holdfast.compile.values import n3_of
-from holdfast.queries import members
+from holdfast.queries import names_in
 from holdfast.reason.fixpoint import Reasoner
 from holdfast.rules import Rule
 from holdfast.vocabulary import RDF_TYPE, RDFS, short
@@ -192,21 +192,21 @@ class _Trial:
             said = f"let ?{name} be {self.words.expression(node.expr)}"
             bind = _Part(
                 lambda p, e=node.expr, v=node.var: Extend(p, e, v),  # type: ignore[misc]
-                said, frozenset(_names(node.expr)), frozenset({name}),
+                said, frozenset(names_in(node.expr)), frozenset({name}),
             )  # fmt: skip
             return [*self.parts(node.p), bind]
         if node.name == "LeftJoin":
             optional = _Part(
                 lambda p, n=node: LeftJoin(p, n.p2, n.expr),  # type: ignore[misc]
                 f"where there is one: {self.words.pattern(node.p2)}",
-                frozenset(_names(node.p2)), frozenset(_names(node.p2)),
+                frozenset(names_in(node.p2)), frozenset(names_in(node.p2)),
             )  # fmt: skip
             return [*self.parts(node.p1), optional]
         words = self.words.pattern(node)
         gives = (
             frozenset(str(v) for v in node.p.PV)
             if node.name == "ToMultiSet" and "PV" in node.p
-            else frozenset(_names(node))
+            else frozenset(names_in(node))
         )
         return [_Part(lambda p, n=node: Join(p, n), words, gives, gives, node)]  # type: ignore[misc]
 
@@ -220,7 +220,7 @@ class _Trial:
     def test(self, expression: Any) -> _Part:
         return _Part(
             lambda p, e=expression: Filter(e, p),  # type: ignore[misc]
-            self.words.expression(expression), frozenset(_names(expression)), frozenset(),
+            self.words.expression(expression), frozenset(names_in(expression)), frozenset(),
         )  # fmt: skip
 
 
@@ -256,7 +256,7 @@ def _group(node: CompValue) -> CompValue:
 def _belongs_to_select(node: CompValue) -> bool:
     """Whether a BIND or FILTER comes from SELECT (… AS …), GROUP BY or HAVING."""
     if node.name == "Filter":
-        return any(_is_made_up(Variable(name)) for name in _names(node.expr))
+        return any(_is_made_up(Variable(name)) for name in names_in(node.expr))
     if node.name != "Extend":
         return False
     renames = isinstance(node.expr, Variable) and str(node.var) in ("value", "basis")
@@ -279,16 +279,6 @@ def _conjuncts(expression: Any) -> list[Any]:
             part for inner in [expression.expr, *expression.other] for part in _conjuncts(inner)
         ]
     return [expression]
-
-
-def _names(node: Any) -> set[str]:
-    if isinstance(node, Variable):
-        return {str(node)}
-    if isinstance(node, CompValue):
-        return {name for _, value in members(node) for name in _names(value)}
-    if isinstance(node, (list, tuple, set, frozenset)):
-        return {name for value in node for name in _names(value)}
-    return set()
 
 
 def _bare(text: str | None) -> str:
