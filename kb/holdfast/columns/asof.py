@@ -26,107 +26,189 @@ class AsOf:
     hidden: frozenset[int]
 
 
+_TIME = {
+    "ranks": """
+        SELECT DISTINCT s AS concept, TRY_CAST(num AS TINYINT) AS rank
+        FROM quads JOIN terms ON terms.id = o
+        WHERE p = {rank} AND TRY_CAST(num AS TINYINT) IS NOT NULL""",
+    "certainties": """
+        SELECT s AS node, max(rank) AS c FROM quads JOIN ranks ON concept = o
+        WHERE p = {certainty} AND {chosen:s} GROUP BY s""",
+    "spans": """
+        SELECT s AS node, min(begins) AS begins, max(ends) AS ends FROM (
+          SELECT s, moment AS begins, NULL AS ends FROM quads JOIN terms ON terms.id = o
+            WHERE p IN ({started}, {date}) AND {chosen:s}
+          UNION ALL SELECT s, NULL, last_moment_of(lex, dt) FROM quads JOIN terms ON terms.id = o
+            WHERE p = {ended} AND {chosen:s}) GROUP BY s""",
+    "phases": """
+        SELECT DISTINCT q.s AS phase, q.o AS venture, name.lex AS notation, place.num AS place,
+          begins, ends
+        FROM quads q
+          JOIN quads ord ON ord.s = q.s AND ord.p = {order} JOIN terms place ON place.id = ord.o
+          JOIN quads nota ON nota.s = q.s AND nota.p = {notation}
+          JOIN terms name ON name.id = nota.o
+          LEFT JOIN spans ON spans.node = q.s
+        WHERE q.p = {phaseOf}""",
+    "ventures": "SELECT DISTINCT s AS venture FROM quads WHERE p = {type} AND o = {venture}",
+    "hidden_facts": """
+        SELECT fact.s AS g FROM quads fact
+          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
+          WHERE fact.p = {phase} AND {chosen:fact.s} AND phases.place > clock.place
+        UNION
+        SELECT fact.s FROM quads fact
+          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
+          WHERE fact.p = {untilPhase} AND {chosen:fact.s} AND phases.place < clock.place""",
+    "owners": """
+        SELECT s AS node, o AS venture FROM quads
+          WHERE p = {belongsTo} AND {chosen:s} AND o IN (FROM ventures)
+        UNION SELECT r.s, f.s FROM quads r JOIN quads f ON f.o = r.o AND f.p = {takesForm}
+          WHERE r.p = {belongsTo} AND {chosen:r.s}
+        UNION SELECT o, s FROM quads WHERE p = {takesForm} AND {chosen:o}
+        UNION SELECT venture, venture FROM ventures WHERE {chosen:venture}""",
+    "timed": """
+        SELECT spans.node, begins > due AS unborn, ends <= due AS over FROM (
+          SELECT node, CASE WHEN count(clock.venture) > 0 THEN min(clock.moment)
+            ELSE (SELECT moment FROM wall) END AS due
+          FROM (SELECT node FROM spans) LEFT JOIN owners USING (node)
+            LEFT JOIN clock USING (venture)
+          WHERE {chosen:node} GROUP BY node) JOIN spans USING (node)
+        WHERE node NOT IN (SELECT phase FROM phases)""",
+    "unborn": """
+        SELECT node FROM timed WHERE unborn AND {chosen:node}
+        UNION SELECT g FROM hidden_facts WHERE {chosen:g}
+        UNION ALL SELECT node FROM timed
+          WHERE over AND {chosen:node} AND node IN (SELECT g FROM quads WHERE g IS NOT NULL)""",
+    "over": """
+        SELECT node FROM timed
+        WHERE over AND {chosen:node} AND node NOT IN (SELECT g FROM quads WHERE g IS NOT NULL)""",
+}
+"""What time makes of the nodes, each table from those above it.
+
+`{name}` is the id of a term, `{chosen:column}` says of which nodes rows are made.
+"""
+
+_STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
+"""What all of a register's time hangs on."""
+
+_VISIBLE = """
+    SELECT q.s, q.p, q.o,
+      (CASE WHEN q.background THEN 0 ELSE coalesce(f.c, e.c, 0) END)::TINYINT AS c,
+      {stated} AS r
+    FROM quads q LEFT JOIN certainties f ON f.node = q.g LEFT JOIN certainties e ON e.node = q.s
+    WHERE (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))
+      AND q.s NOT IN (SELECT node FROM unborn) AND q.o NOT IN (SELECT node FROM unborn)
+    UNION ALL SELECT node, {type}, {past}, 0::TINYINT, {given} FROM over
+    UNION ALL SELECT venture, {currentPhase}, phase, 0::TINYINT, {given} FROM clock
+      WHERE phase IS NOT NULL
+    UNION ALL SELECT venture, {asOf}, id, 0::TINYINT, {given} FROM clock
+      JOIN terms ON n3 = '"' || strftime(clock.moment, '%Y-%m-%d') || '"^^<{xsd}date>'"""
+
+
+def _spelt(columns: Columns, query: str, among: str = "") -> str:
+    """One of the queries above with the ids put in; `among` names a table of nodes."""
+    ids = _predicate_ids(columns)
+    words = {**{key.rsplit("#", 1)[-1]: str(number) for key, number in ids.items()}}
+    words |= {"stated": str(STATED), "given": str(AS_OF), "xsd": XSD}
+
+    def word(found: re.Match[str]) -> str:
+        name, _, column = found[1].partition(":")
+        if name != "chosen":
+            return words[name]
+        return f"{column} IN (SELECT node FROM {among})" if among else "true"
+
+    return re.sub(r"\{([A-Za-z]+(?::[a-z.]+)?)\}", word, query)
+
+
+def retime(columns: Columns) -> bool:
+    """Bring time up to date after quads have changed, without looking at what they do not touch.
+
+    The table edited(s, p, o, g) holds the quads that came or went; `quads` is as it is to be. Makes
+    touched(s, p, o): the triples that may be seen otherwise than before. False where the change
+    reaches the phases, ventures or ranks on which all else hangs: then project anew.
+    """
+    ids = _predicate_ids(columns)
+    con = columns.con
+    structure = ", ".join(str(ids[name]) for name in ids if name.rsplit("#", 1)[-1] in _STRUCTURE)
+    if columns.value(
+        f"SELECT count(*) FROM edited WHERE p IN ({structure})"
+        f" OR (p = {ids[RDF_TYPE]} AND o = {ids['venture']})"
+        " OR s IN (SELECT phase FROM phases) OR s IN (SELECT concept FROM ranks)"
+    ):
+        return False
+    timely = ", ".join(
+        str(ids[HF + name])
+        for name in ("certainty", "started", "ended", "date", "phase", "untilPhase", "belongsTo")
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE retimed AS
+        SELECT DISTINCT s AS node FROM edited WHERE p IN ({timely})
+        UNION SELECT g FROM edited WHERE g IN (SELECT node FROM timed)
+        """
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT s, p, o FROM edited")
+    if not columns.value("SELECT count(*) FROM retimed"):
+        return True
+    status = (
+        "SELECT node, c, NULL AS way FROM certainties WHERE node IN (FROM retimed)"
+        " UNION ALL SELECT node, 0, 'unborn' FROM unborn WHERE node IN (FROM retimed)"
+        " UNION ALL SELECT node, 0, 'over' FROM over WHERE node IN (FROM retimed)"
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE status AS {status}")
+    for name in ("certainties", "spans", "hidden_facts", "owners", "timed", "unborn", "over"):
+        key = "g" if name == "hidden_facts" else "node"
+        con.execute(
+            f"DELETE FROM {name} WHERE {key} IN (FROM retimed);"
+            f"INSERT INTO {name} {_spelt(columns, _TIME[name], 'retimed')}"
+        )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE moved AS SELECT DISTINCT node FROM (
+          (FROM status EXCEPT {status}) UNION ALL ({status} EXCEPT FROM status));
+        INSERT INTO touched
+        SELECT DISTINCT s, p, o FROM quads WHERE s IN (FROM moved) OR o IN (FROM moved)
+          OR g IN (FROM moved)
+        UNION SELECT node, {ids[RDF_TYPE]}, {ids["past"]} FROM moved
+        """
+    )
+    return True
+
+
+def _predicate_ids(columns: Columns) -> dict[str, int]:
+    names = [
+        HF + name
+        for name in (
+            "rank", "certainty", "started", "ended", "date", "phaseOf", "order", "phase",
+            "untilPhase", "belongsTo", "takesForm", "currentPhase", "asOf",
+        )
+    ] + [RDF_TYPE, SKOS + "notation"]  # fmt: skip
+    columns.learn([*(f"<{name}>" for name in names), f"<{HF}Venture>", f"<{HF}Past>"])
+    ids = {name: columns.id_of(f"<{name}>") for name in names}
+    ids["venture"] = columns.id_of(f"<{HF}Venture>")
+    ids["past"] = columns.id_of(f"<{HF}Past>")
+    return ids
+
+
 def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
     """Build the tables of `columns` as they are to be seen as of a date or phase.
 
     `as_of` is a date (YYYY, YYYY-MM or YYYY-MM-DD; the end of that period counts), the notation of
     a phase, or None for the last phase of each venture that has phases, and today for all others.
     Ventures that do not have the phase are left out and named. Raises UnknownNameError for a phase
-    that no venture has.
+    that no venture has. Leaves the view visible(s, p, o, c, r) behind: what the tables are built
+    from, each triple once for each place that states it.
     """
     con = columns.con
-    ids = _predicate_ids(columns)
-
-    def stated(predicate: str) -> str:
-        return f"(SELECT s, o, g FROM quads WHERE p = {ids[predicate]})"
-
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE ranks AS
-        SELECT DISTINCT s AS concept, TRY_CAST(num AS TINYINT) AS rank FROM {stated(HF + "rank")}
-          JOIN terms ON terms.id = o WHERE TRY_CAST(num AS TINYINT) IS NOT NULL;
-        CREATE OR REPLACE TEMP TABLE certainties AS
-        SELECT s AS node, max(rank) AS c FROM {stated(HF + "certainty")}
-          JOIN ranks ON concept = o GROUP BY s;
-        CREATE OR REPLACE TEMP VIEW stated AS
-        SELECT q.s, q.p, q.o, q.g, q.background,
-          (CASE WHEN q.background THEN 0 ELSE coalesce(f.c, e.c, 0) END)::TINYINT AS c,
-          {STATED} AS r
-        FROM quads q LEFT JOIN certainties f ON f.node = q.g
-          LEFT JOIN certainties e ON e.node = q.s;
-        CREATE OR REPLACE TEMP TABLE spans AS
-        SELECT s AS node, min(begins) AS begins, max(ends) AS ends FROM (
-          SELECT s, moment AS begins, NULL AS ends FROM quads JOIN terms ON terms.id = o
-            WHERE p IN ({ids[HF + "started"]}, {ids[HF + "date"]})
-          UNION ALL SELECT s, NULL, last_moment_of(lex, dt) FROM quads JOIN terms ON terms.id = o
-            WHERE p = {ids[HF + "ended"]}) GROUP BY s;
-        CREATE OR REPLACE TEMP TABLE phases AS
-        SELECT DISTINCT of.s AS phase, of.o AS venture, name.lex AS notation, place.num AS place,
-          begins, ends
-        FROM {stated(HF + "phaseOf")} of
-          JOIN {stated(HF + "order")} ord ON ord.s = of.s JOIN terms place ON place.id = ord.o
-          JOIN {stated(SKOS + "notation")} nota ON nota.s = of.s JOIN terms name ON name.id = nota.o
-          LEFT JOIN spans ON spans.node = of.s;
-        CREATE OR REPLACE TEMP TABLE ventures AS
-        SELECT DISTINCT s AS venture FROM {stated(RDF_TYPE)} WHERE o = {ids["venture"]}
-        """
-    )
-    _set_the_clock(columns, as_of, today)
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE hidden_facts AS
-        SELECT fact.s AS g FROM {stated(HF + "phase")} fact
-          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
-          WHERE phases.place > clock.place
-        UNION
-        SELECT fact.s FROM {stated(HF + "untilPhase")} fact
-          JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
-          WHERE phases.place < clock.place;
-        CREATE OR REPLACE TEMP TABLE owners AS
-        SELECT s AS node, o AS venture FROM {stated(HF + "belongsTo")} WHERE o IN (FROM ventures)
-        UNION SELECT r.s, f.s FROM {stated(HF + "belongsTo")} r
-          JOIN {stated(HF + "takesForm")} f ON f.o = r.o
-        UNION SELECT o, s FROM {stated(HF + "takesForm")}
-        UNION SELECT venture, venture FROM ventures;
-        CREATE OR REPLACE TEMP TABLE timed AS
-        SELECT spans.node, begins > due AS unborn, ends <= due AS over FROM (
-          SELECT node, CASE WHEN count(clock.venture) > 0 THEN min(clock.moment)
-            ELSE (SELECT moment FROM wall) END AS due
-          FROM (SELECT node FROM spans) LEFT JOIN owners USING (node)
-            LEFT JOIN clock USING (venture)
-          GROUP BY node) JOIN spans USING (node)
-        WHERE node NOT IN (SELECT phase FROM phases);
-        CREATE OR REPLACE TEMP TABLE unborn AS
-        SELECT node FROM timed WHERE unborn
-        UNION SELECT g FROM hidden_facts;
-        CREATE OR REPLACE TEMP TABLE over AS
-        SELECT node FROM timed WHERE over AND node NOT IN (SELECT g FROM quads WHERE g IS NOT NULL);
-        INSERT INTO unborn SELECT node FROM timed
-          WHERE over AND node IN (SELECT g FROM quads WHERE g IS NOT NULL)
-        """
-    )
+    for name, made in _TIME.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {_spelt(columns, made)}")
+        if name == "ventures":
+            _set_the_clock(columns, as_of, today)
     columns.add_terms(
         f"SELECT '\"' || strftime(moment, '%Y-%m-%d') || '\"^^<{XSD}date>' FROM clock"
         " WHERE moment IS NOT NULL"
     )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE added AS
-        SELECT node AS s, {ids[RDF_TYPE]} AS p, {ids["past"]} AS o FROM over
-        UNION ALL SELECT venture, {ids[HF + "currentPhase"]}, phase FROM clock
-          WHERE phase IS NOT NULL
-        UNION ALL SELECT venture, {ids[HF + "asOf"]}, id FROM clock
-          JOIN terms ON n3 = '"' || strftime(clock.moment, '%Y-%m-%d') || '"^^<{XSD}date>'
-        """
-    )
-    columns.build(
-        f"""
-        SELECT s, p, o, c, r FROM stated
-        WHERE (g IS NULL OR g NOT IN (SELECT node FROM unborn))
-          AND s NOT IN (SELECT node FROM unborn) AND o NOT IN (SELECT node FROM unborn)
-        UNION ALL SELECT s, p, o, 0, {AS_OF} FROM added
-        """
-    )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW visible AS {_spelt(columns, _VISIBLE)}")
+    columns.build("SELECT s, p, o, c, r FROM visible")
     missing = columns.rows(
         "SELECT venture FROM ventures WHERE venture NOT IN (SELECT venture FROM clock)"
         " OR venture IN (SELECT node FROM unborn)"
@@ -159,20 +241,6 @@ def phases_of(columns: Columns, venture: int) -> list[str]:
         "SELECT notation FROM phases WHERE venture = $venture ORDER BY place", {"venture": venture}
     )
     return [notation for (notation,) in rows]
-
-
-def _predicate_ids(columns: Columns) -> dict[str, int]:
-    names = [
-        HF + name
-        for name in (
-            "rank", "certainty", "started", "ended", "date", "phaseOf", "order", "phase",
-            "untilPhase", "belongsTo", "takesForm", "currentPhase", "asOf",
-        )
-    ] + [RDF_TYPE, SKOS + "notation"]  # fmt: skip
-    ids = {name: columns.id_of(f"<{name}>") for name in names}
-    ids["venture"] = columns.id_of(f"<{HF}Venture>")
-    ids["past"] = columns.id_of(f"<{HF}Past>")
-    return ids
 
 
 def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:

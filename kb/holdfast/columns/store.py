@@ -311,11 +311,10 @@ class Columns:
 
     # -- tables ----------------------------------------------------------------------------------
 
-    def build(self, visible: str = "SELECT s, p, o, c, r FROM stated") -> None:
+    def build(self, visible: str) -> None:
         """Make one table for each predicate from the rows (s, p, o, c, r) of `visible`.
 
-        `stated` is every quad with the certainty of its fact or record. Types are closed over the
-        sub-classes that the background declares.
+        Types are closed over the sub-classes that the background declares.
         """
         con = self.con
         con.execute(
@@ -355,22 +354,36 @@ class Columns:
         return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})", params)
 
     def add_each(self, predicate: str, rows: str, params: Mapping[str, Any] | None = None) -> int:
-        """The same for triples (s, o, c, r), each with the number of the rule that infers it."""
+        """The same for triples (s, o, c, r), each with the number of the rule that infers it.
+
+        One that is known already counts as new where it is now more certain than it was.
+        """
         table = self.table(predicate)
         start = self.next_triple
         done = self.con.execute(
             f"""
-            INSERT INTO {table}
-            SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, r
+            CREATE OR REPLACE TEMP TABLE fresh AS
+            SELECT made.*, known.s IS NOT NULL AS better
             FROM (SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL
-                  AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o)
-            ANTI JOIN {table} AS known USING (s, o)
+                  AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o) AS made
+              LEFT JOIN {table} AS known USING (s, o)
+            WHERE known.s IS NULL OR made.c < known.c
             """,
             dict(params or {}),
         ).fetchone()
         found = int(done[0]) if done else 0
+        if not found:
+            return 0
+        if self.value("SELECT bool_or(better) FROM fresh"):
+            self.con.execute(
+                f"DELETE FROM {table} WHERE (s, o) IN (SELECT s, o FROM fresh WHERE better)"
+            )
+        self.con.execute(
+            f"INSERT INTO {table} SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1,"
+            " r FROM fresh"
+        )
         self.next_triple += found
-        if found and predicate == RDF_TYPE:
+        if predicate == RDF_TYPE:
             self._close_types(start)
         return found
 

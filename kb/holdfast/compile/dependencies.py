@@ -99,6 +99,14 @@ def _types_asked(node: Any) -> set[tuple[Any, str]]:
     }
 
 
+def group_of(exists: CompValue) -> CompValue:
+    """The algebra of the pattern in an EXISTS."""
+    group: CompValue = exists.graph
+    if group.name in ("GroupGraphPatternSub", "SubSelect"):
+        group = translateGroupGraphPattern(group)
+    return group
+
+
 def meets(read: str, written: str) -> bool:
     """Whether a key that is written may be what another key reads."""
     if read in (ANYTHING, written):
@@ -153,10 +161,7 @@ class _Collector:
             self.walk(node.p, limits, below=below)
             self.walk(node.expr, limits, below=below)
         elif node.name in ("Builtin_NOTEXISTS", "Builtin_EXISTS"):
-            group = node.graph
-            if group.name in ("GroupGraphPatternSub", "SubSelect"):
-                group = translateGroupGraphPattern(group)
-            self.walk(group, limits, below=True)
+            self.walk(group_of(node), limits, below=True)
         elif node.name in ("LeftJoin", "Minus"):
             self.walk(node.p1, limits, below=below)
             self.walk(node.p2, limits, below=True)

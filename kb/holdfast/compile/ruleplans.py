@@ -38,14 +38,18 @@ def compile_rule(
     lineage: bool = False,
     delta: int | None = None,
     feeds: frozenset[str] = frozenset(),
+    among: bool = False,
 ) -> tuple[Plan, tuple[Template, ...]]:
     """The plan of a rule's SELECT or CONSTRUCT for every focus node of its target.
 
-    `assessed_only` leaves out what is not to be assessed. For a SELECT the templates are empty; for
+    `assessed_only` leaves out what is not to be assessed; with `among` only nodes of the table
+    "*focus"(node) are looked at, with their certainty and lineage as ever. For a SELECT the templates are empty; for
     a CONSTRUCT the plan gives the variables that its template uses. Raises Refusal.
     """
     compilation = Compilation(focus=FOCUS, lineage=lineage, delta=delta, feeds=feeds)
-    compilation.targets = partial(_targets, compilation, target, assessed_only=assessed_only)
+    compilation.targets = partial(
+        _targets, compilation, target, assessed_only=assessed_only, among=among
+    )
     templates: tuple[Template, ...] = ()
     if algebra.datasetClause:
         raise Refusal("FROM", "Rules read the union of all graphs.")
@@ -114,7 +118,9 @@ def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Pla
     )
 
 
-def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -> Relation:
+def _targets(
+    compilation: Compilation, target: Target, *, assessed_only: bool, among: bool = False
+) -> Relation:
     """The focus nodes, each once."""
     alias = compilation.alias()
     by_class = target.kind == "targetClass"
@@ -130,6 +136,9 @@ def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -
     if by_class:
         cls = compilation.constant_key(f"<{target.iri}>")
         found.where.append(sql.equal(sql.column(alias, "o"), cls))
+    if among:
+        chosen = exp.select(sql.column("*focus", "node")).from_(sql.table("*focus", "*focus"))
+        found.where.append(exp.In(this=node, query=exp.Subquery(this=chosen)))
     reads = RDF_TYPE if by_class else target.iri
     if compilation.feeds_itself(reads, URIRef(target.iri)):
         found.where += compilation.since(alias)

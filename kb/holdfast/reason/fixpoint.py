@@ -81,6 +81,7 @@ def plan_of(
     lineage: bool = False,
     delta: int | None = None,
     feeds: frozenset[str] = frozenset(),
+    among: bool = False,
 ) -> tuple[Plan, tuple[Template, ...]]:
     """A rule's plan and templates, as `compile_rule` gives them. Raises RuleError."""
 
@@ -93,6 +94,7 @@ def plan_of(
                 lineage=lineage,
                 delta=delta,
                 feeds=feeds,
+                among=among,
             )
             return to_json(*made)
         except Refusal as refusal:
@@ -110,9 +112,9 @@ def plan_of(
                 mend="This is a fault in Holdfast's compiler; please report the rule.",
             ) from error  # fmt: skip
 
-    asked = [rule.kind, rule.target.kind, rule.target.iri, str(lineage), str(delta), *sorted(feeds)]
+    asked = [rule.kind, rule.target.kind, rule.target.iri, str(lineage), str(delta), str(among)]
     prefixes = [f"{prefix} {namespace}" for prefix, namespace in sorted(rule.prefixes.items())]
-    key = [rule.query, *asked, *prefixes]
+    key = [rule.query, *asked, *sorted(feeds), *prefixes]
     return from_json((memory or Memory(None)).remember("plan", key, compute))
 
 
