@@ -109,10 +109,8 @@ def quads_in(file: Path) -> Iterator[ox.Quad]:
         if kind == ox.RdfFormat.RDF_XML:
             _check_entities(file)
         with _opened(file) as stream:
-            base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
             formulas = kind == ox.RdfFormat.N3
-            # rename_blank_nodes keeps the blank nodes of two files apart
-            for quad in ox.parse(stream, format=kind, base_iri=base, rename_blank_nodes=True):
+            for quad in _parsed(file, kind, stream):
                 value = quad.object
                 if isinstance(value, ox.Literal):
                     if value.direction is not None:
@@ -147,17 +145,52 @@ def quads_in(file: Path) -> Iterator[ox.Quad]:
         ) from None
 
 
-def write_lines(file: Path, lines: Path) -> None:
-    """Write the quads of `file` to `lines` as N-Quads. Raises SourceError as `quads_in` does."""
+def _parsed(file: Path, kind: ox.RdfFormat, stream: IO[bytes]) -> Iterator[ox.Quad]:
+    base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
+    # rename_blank_nodes keeps the blank nodes of two files apart
+    return ox.parse(stream, format=kind, base_iri=base, rename_blank_nodes=True)
+
+
+def write_lines(file: Path, lines: Path, *, careful: bool = True) -> None:
+    """Add the quads of `file` to `lines` as N-Quads, as the serialiser spells them.
+
+    Unless `careful`, which takes longer, triple terms and text direction (RDF 1.2) may slip
+    through. Raises SourceError as `quads_in` does; then `lines` is as it was.
+    """
+    kind = _format_of(file) or ox.RdfFormat.TRIG
+    careful = careful or str(file) == "-" or kind in (ox.RdfFormat.RDF_XML, ox.RdfFormat.N3)
     try:
-        with lines.open("wb") as out:
-            ox.serialize(quads_in(file), out, format=ox.RdfFormat.N_QUADS)
+        with lines.open("ab") as out:
+            start = out.tell()
+            if not careful:
+                try:
+                    with _opened(file) as stream:
+                        ox.serialize(_parsed(file, kind, stream), out, format=ox.RdfFormat.N_QUADS)
+                    return
+                except (SyntaxError, OSError, EOFError, ValueError, zlib.error):
+                    out.truncate(start)  # the careful reading below says what is wrong
+            try:
+                ox.serialize(quads_in(file), out, format=ox.RdfFormat.N_QUADS)
+            except SourceError:
+                out.truncate(start)
+                raise
     except OSError as error:
         raise SourceError(
             f"no room to read it into: {_reason(error)}.",
             where=_shown(file),
             mend="Free some disk space, or set TMPDIR to a folder that has it.",
         ) from None
+
+
+def graphs_in_lines(file: Path) -> bool | None:
+    """Whether the lines of a file may name graphs (N-Quads) or not (N-Triples).
+
+    None for a file that is not plain lines.
+    """
+    kind = _format_of(file)
+    if file.suffix.lower() == ".gz" or kind not in (ox.RdfFormat.N_QUADS, ox.RdfFormat.N_TRIPLES):
+        return None
+    return kind == ox.RdfFormat.N_QUADS
 
 
 def line_of(file: Path, *patterns: str) -> int | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.columns import Columns
 from holdfast.compile.values import n3_of
+from holdfast.errors import SourceError
 from holdfast.vocabulary import RDF_TYPE, RDFS
 
 EX = "https://example.org/"
@@ -161,3 +162,100 @@ def test_the_query_and_the_data_spell_a_literal_alike(tmp_path: Path, line: str)
     columns.load([str(file)])
     known: dict[str, Any] = columns.ids_of([n3_of(rdflib.Literal(f"one{line}two"))])
     assert 1 == len(known)
+
+
+LINES = """\
+<https://example.org/quay> <https://example.org/label> "Quay"@en <https://example.org/register> .
+<https://example.org/quay> <https://example.org/note> "a <b> \\"c\\" ." .
+<https://example.org/quay> <https://example.org/note> "ends in a graph <https://example.org/x>" .
+<https://example.org/quay> <https://example.org/note> "odd <a"^^<https://example.org/dt> _:where .
+<https://example.org/quay> <https://example.org/note> " " <https://example.org/register> .
+<https://example.org/quay> <https://example.org/note> "\\\\" .
+<https://example.org/quay> <https://example.org/near> _:b0 .
+_:b0 <https://example.org/near> <https://example.org/quay?a=1#b> .
+"""
+
+
+def stated(columns: Columns) -> set[tuple[str, ...]]:
+    """The quads of columns as N-Quads terms, blank nodes all alike."""
+    rows = columns.rows(
+        "SELECT s.n3, p.n3, o.n3, g.n3 FROM quads JOIN terms s ON s.id = s JOIN terms p ON p.id = p"
+        " JOIN terms o ON o.id = o LEFT JOIN terms g ON g.id = g"
+    )
+    return {tuple("_" if str(n3).startswith("_:") else str(n3) for n3 in row) for row in rows}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "# a comment\n",
+        '<https://example.org/quay>  <https://example.org/label>  "two spaces" .\n',
+        '<https://example.org/quay> <https://example.org/label> "\\u00e9t\\u00e9" .\n',
+        '<https://example.org/quay> <https://example.org/label> "Kai"@DE .\n',
+        '<https://example.org/quay> <https://example.org/label> "Kai"@x-ours .\n',
+        '<https://example.org/quay> <https://example.org/label> "Kai"^^'
+        "<http://www.w3.org/2001/XMLSchema#string> .\n",
+        '<https://example.org/quay> <https://example.org/label> "tab\there \x01" .\r\n',
+        "<https://example.org/%C3%A9t%C3%A9> <urn:x:y> <https://[::1]/> <mailto:a@b.example> .\n",
+        "<https://example.org/été> <urn:x:y> <https://example.org/#a> <https://example.org/?q> .\n",
+        "_:b0 <https://example.org/near> _:b0 _:b0 .",
+    ],
+)
+def test_lines_are_read_as_the_parser_reads_them(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "lines.nq"
+    file.write_text(LINES + line, encoding="utf-8", newline="")
+    expected = {
+        tuple(
+            "_" if isinstance(term, ox.BlankNode) else n3
+            for term in quad
+            if (n3 := "None" if isinstance(term, ox.DefaultGraph) else str(term))
+        )
+        for quad in ox.parse(path=file)
+    }
+    columns = Columns()
+
+    columns.load([str(file)])
+
+    assert expected == stated(columns)
+
+
+def test_blank_nodes_of_two_files_of_lines_stay_apart(tmp_path: Path) -> None:
+    files = [tmp_path / "east.nt", tmp_path / "west.nt"]
+    for file in files:
+        file.write_text("_:b0 <https://example.org/near> _:b0 .\n", encoding="utf-8")
+    columns = Columns()
+
+    columns.load([str(file) for file in files])
+
+    assert [(2,)] == columns.rows("SELECT count(DISTINCT s) FROM quads")
+
+
+@pytest.mark.parametrize("name", ["lines.nq", "lines.nt", "lines.ttl"])
+def test_a_line_that_breaks_the_syntax_is_named(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    good = "<https://example.org/quay> <https://example.org/near> <https://example.org/pier> .\n"
+    file.write_text(good + good.replace("pier", "pi er"), encoding="utf-8")
+
+    with pytest.raises(SourceError, match="line 2"):
+        Columns().load([str(file)])
+
+
+def test_a_graph_in_n_triples_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lines.nt"
+    file.write_text(LINES.splitlines()[0] + "\n", encoding="utf-8")
+
+    with pytest.raises(SourceError, match="line 1"):
+        Columns().load([str(file)])
+
+
+@pytest.mark.parametrize("name", ["quay*.nq", "quay[1].nq", "quay's.nq"])
+def test_a_file_of_any_name_is_read_alone(tmp_path: Path, name: str) -> None:
+    other, file = tmp_path / "quay1.nq", tmp_path / name
+    for number, path in enumerate((other, file)):
+        path.write_text(LINES.replace("quay", f"quay-{number}"), encoding="utf-8")
+    columns = Columns()
+
+    columns.load([str(file)])
+
+    assert [] == columns.rows("SELECT n3 FROM terms WHERE contains(n3, 'quay-0')")

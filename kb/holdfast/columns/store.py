@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from holdfast.errors import SourceError
-from holdfast.sources import files_in, write_lines
+from holdfast.sources import files_in, graphs_in_lines, write_lines
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS, XSD
 
 STATED = -1
@@ -127,6 +127,48 @@ CREATE MACRO class_of(n3, lex, dt) AS CASE
   ELSE {OTHER} END;
 """
 
+_LONG, _LONGEST = 4_000_000, 100_000_000
+"""The longest line, in bytes: of a file to be split without parsing, and of any file."""
+
+# A quad's four terms from its line. Only a literal may hold spaces, and only a literal quotes.
+_PARTS = r"""
+  SELECT x[1] AS s, x[2] AS p,
+    CASE WHEN x[3][1] <> '"' THEN x[3]
+      WHEN named THEN left(line, length(line) - 3 - length(x[-2]))[length(x[1]) + length(x[2]) + 3:]
+      ELSE line[length(x[1]) + length(x[2]) + 3:-3] END AS o,
+    CASE WHEN named THEN x[-2] END AS g,
+    x[-1] = '.' AND x[1][1] IN ('<', '_') AND x[2][1] = '<' AND x[3][1] IN ('<', '_', '"')
+      AND (x[3][1] = '"' OR len(x) = 4 + named::INTEGER) AND (NOT named OR x[-2][1] IN ('<', '_'))
+      AS whole
+  FROM (
+    SELECT line, x, len(x) > 4 AND NOT contains(x[-2], '"') AS named
+    FROM (
+      SELECT line, string_split(line, ' ') AS x
+      FROM read_csv($file, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false,
+        delim = 'SOH', quote = '', escape = '', new_line = '\n', compression = 'none',
+        max_line_size = $longest, strict_mode = false)
+      WHERE line <> ''))
+""".replace("SOH", "\x01")
+
+_SPELT = """
+SELECT DISTINCT n3, $f FROM (
+  SELECT DISTINCT s AS n3 FROM raw WHERE f = $f UNION ALL SELECT DISTINCT p FROM raw WHERE f = $f
+  UNION ALL SELECT DISTINCT o FROM raw WHERE f = $f
+  UNION ALL SELECT DISTINCT g FROM raw WHERE f = $f AND g IS NOT NULL)
+"""
+
+_PATH = r"([A-Za-z0-9._~!$&'()*+,;=:@/\x{A1}-\x{D7FF}-]|%[0-9A-Fa-f]{2})*"
+_USUAL_IRI = (
+    r"<[a-z][a-z0-9+.-]*:(//[A-Za-z0-9.-]+(:[0-9]+)?(/PATH)?|[A-Za-z0-9]PATH)"
+    r"(\?PATH)?(#PATH)?>"
+).replace("PATH", _PATH)
+_USUAL = (
+    rf"{_USUAL_IRI}|_:f[0-9]+-[A-Za-z0-9]+|"
+    r'"([^"\\[:cntrl:]\x{FFFE}\x{FFFF}]|\\["\\nr])*"'
+    rf"(@[a-z]{{2,3}}(-[a-z]{{2}})?|\^\^{_USUAL_IRI})?"
+)
+"""Terms that the parser is sure to accept, in the spelling that the serialiser gives them."""
+
 
 class Columns:
     """One dataset held as columns. Sources go in with `load`; `build` makes the tables."""
@@ -162,59 +204,110 @@ class Columns:
         found, self.refused = files_in(sources, keep_going=keep_going)
         files = [*((file, False) for file in found), *((file, True) for file in background)]
         self.files = list(found)
+        refused = list(self.refused)
+        careful = any(str(file) == "-" for file in found)
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-            for number, (file, behind) in enumerate(files):
-                lines = Path(folder) / f"{number}.nq"
-                try:
-                    write_lines(file, lines)
-                except SourceError as error:
-                    if behind or not keep_going:
-                        raise
-                    self.refused.append(error)
-                    self.files.remove(file)
-                    lines.write_bytes(b"")
-            if self.refused and not self.files:
-                raise self.refused[0]
-            return self._encode(folder, [behind for _, behind in files])
+            if not careful:
+                careful = not self._read(Path(folder, "quick"), files, keep_going, careful=False)
+            if careful:
+                self.files, self.refused = list(found), refused
+                self._read(Path(folder, "careful"), files, keep_going, careful=True)
+        return self._encode()
 
-    def _encode(self, folder: str, background: list[bool]) -> int:
+    def _read(
+        self, folder: Path, files: list[tuple[Path, bool]], keep_going: bool, *, careful: bool
+    ) -> bool:
+        """Read files into raw(s, p, o, g, b, f), and their distinct terms into spelt(n3, f).
+
+        Unless `careful`, plain lines are not parsed but split at their spaces. Returns whether
+        they may be: False if anything in them is not as the serialiser would have written it, which
+        need not be wrong.
+        """
         con = self.con
-        con.execute("CREATE TEMP TABLE raw(s VARCHAR, p VARCHAR, o VARCHAR, g VARCHAR, b BOOLEAN)")
-        for number, behind in enumerate(background):
-            file = Path(folder) / f"{number}.nq"
-            if file.stat().st_size == 0:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE raw("
+            "s VARCHAR, p VARCHAR, o VARCHAR, g VARCHAR, b BOOLEAN, f INTEGER);"
+            "CREATE OR REPLACE TEMP TABLE spelt(n3 VARCHAR, f INTEGER)"
+        )
+        folder.mkdir()
+        written = {behind: folder / f"{behind}.nq" for behind in (False, True)}
+        for number, (file, behind) in enumerate(files, start=1):
+            graphs = None if careful or _patterned(file) else graphs_in_lines(file)
+            if graphs is not None and file.stat().st_size > 0:
+                if not self._split(file, number, behind, graphs):
+                    return False
                 continue
+            try:
+                write_lines(file, written[behind], careful=careful)
+            except SourceError as error:
+                if behind or not keep_going:
+                    raise
+                self.refused.append(error)
+                self.files.remove(file)
+        if self.refused and not self.files:
+            raise self.refused[0]
+        for behind, lines in written.items():
+            if lines.exists() and lines.stat().st_size > 0:
+                con.execute(
+                    f"INSERT INTO raw SELECT s, p, o, g, $behind, 0 FROM ({_PARTS})",
+                    {"file": str(lines), "longest": _LONGEST, "behind": behind},
+                )
+        con.execute(f"INSERT INTO spelt {_SPELT}", {"f": 0})
+        return careful or not self.value(
+            "SELECT count(*) FROM spelt WHERE f = 0 AND (starts_with(n3, '<<')"
+            " OR (n3[1] = '\"' AND n3[-1] NOT IN ('\"', '>')"
+            " AND regexp_matches(n3, '--[a-z]+$')))"
+        )
+
+    def _split(self, file: Path, number: int, behind: bool, graphs: bool) -> bool:
+        """Read a file of plain lines; returns whether they are as the serialiser writes them."""
+        con = self.con
+        own = f"'_:f{number}-' ||"
+        names = ", ".join(
+            f"CASE WHEN {side}[1] = '_' THEN {own} {side}[3:] ELSE {side} END AS {side}"
+            for side in "sog"
+        )
+        params = {"file": str(file.resolve()), "longest": _LONG}
+        try:
             con.execute(
                 f"""
                 INSERT INTO raw
-                WITH lines AS (
-                  SELECT split_part(line, ' ', 1) AS s, split_part(line, ' ', 2) AS p,
-                    line[length(split_part(line, ' ', 1)) + length(split_part(line, ' ', 2)) + 3:-3]
-                      AS rest
-                  FROM read_csv('{file}', columns = {{'line': 'VARCHAR'}}, auto_detect = false,
-                    header = false, delim = '\x01', quote = '', escape = '', new_line = '\\n',
-                    max_line_size = 100000000, strict_mode = false)),
-                parts AS (
-                  SELECT s, p, rest, CASE WHEN rest[1] = '"'
-                    THEN regexp_extract(rest, '^(".*"(@[A-Za-z0-9-]+|\\^\\^<[^<>" ]*>)?)', 1)
-                    ELSE split_part(rest, ' ', 1) END AS o
-                  FROM lines)
-                SELECT s, p, o, nullif(rest[length(o) + 2:], ''), {behind} FROM parts
-                """
+                SELECT s, p, o, g, {behind}, {number} FROM (
+                  SELECT {names}, p, whole FROM ({_PARTS}))
+                WHERE CASE WHEN whole AND {"true" if graphs else "g IS NULL"} THEN true
+                  ELSE error('unlike') END
+                """,
+                params,
             )
+            con.execute(f"INSERT INTO spelt {_SPELT}", {"f": number})
+        except duckdb.Error:
+            return False
+        return not self.value(
+            f"""
+            SELECT count(*) FROM spelt
+            WHERE f = {number} AND NOT (regexp_full_match(n3, $usual) AND n3 NOT LIKE $string
+              AND n3 NOT LIKE $language)
+            """,
+            {
+                "usual": _USUAL,
+                "string": f"%^^<{XSD}string>",
+                "language": "%^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#%angString>",
+            },
+        )
+
+    def _encode(self) -> int:
+        con = self.con
         con.execute(
             f"""
             INSERT INTO terms
-            WITH known AS (
-              SELECT s AS n3 FROM raw UNION SELECT p FROM raw UNION SELECT o FROM raw
-              UNION SELECT g FROM raw WHERE g IS NOT NULL),
-            fresh AS (SELECT n3 FROM known ANTI JOIN terms USING (n3)),
+            WITH fresh AS (SELECT DISTINCT n3 FROM spelt ANTI JOIN terms USING (n3)),
             numbered AS (
               SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
             SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
               lang, dt, number_of(lex, dt), moment_of(lex, dt)
             FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
-                  FROM numbered)
+                  FROM numbered);
+            DROP TABLE spelt
             """
         )
         con.execute(
@@ -466,6 +559,11 @@ def readable(lex: str, cls: int) -> str:
         return lex.removeprefix(HF).replace("-", " ")
     tail = lex.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
     return tail.replace("-", " ") or lex
+
+
+def _patterned(file: Path) -> bool:
+    """Whether DuckDB would read the name of a file as a pattern for several."""
+    return any(sign in str(file.resolve()) for sign in "*?[{")
 
 
 def quoted(name: str) -> str:
