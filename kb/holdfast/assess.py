@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -221,14 +221,26 @@ def _findings(
 ) -> dict[int, list[Finding]]:
     columns = reasoner.columns
     facts = Proofs(reasoner).evidence() if evidence else {}
+    texts = {
+        number: _PLACE.split(compiled.rule.message)
+        for number, compiled in enumerate(reasoner.rules)
+    }
+    # the words of a message at odd places of its text name what stands there
+    asked = {number: list(dict.fromkeys(text[1::2])) for number, text in texts.items()}
+    most = max((len(words) for words in asked.values()), default=0)
     rows = columns.rows(
-        """
-        SELECT f.n, f.venture, f.rule, f.basis, f.effect, f.c, f.value, f.bindings, v.n3, node.lex
-        FROM findings f JOIN terms v ON v.id = f.venture JOIN terms node ON node.id = f.node
-        """
+        f"""
+        WITH asked AS (SELECT unnest($rules::INTEGER[]) AS rule,
+          unnest($asked::VARCHAR[][]) AS words)
+        SELECT f.n, f.venture, f.rule, f.basis, f.effect, f.c, node.lex, f.value, v.n3
+          {"".join(f", f.bindings[words[{place}]]" for place in range(1, most + 1))}
+        FROM findings f JOIN asked USING (rule) JOIN terms v ON v.id = f.venture
+          JOIN terms node ON node.id = f.node
+        """,
+        {"rules": list(asked), "asked": list(asked.values())},
     )
-    names = _names_of(
-        columns, (text for row in rows for text in [row[6], row[8], *row[7].values()])
+    names: dict[str | None, str] = dict(
+        _names_of(columns, {text for row in rows for text in row[7:] if text is not None})
     )
     certainties = {
         rank: ontology.notation(HF + name)
@@ -236,9 +248,16 @@ def _findings(
         if (rank := ontology.ranks.get(HF + name)) is not None
     }
     found: dict[int, list[Finding]] = {}
-    for number, venture, rule_number, basis, effect, c, value, bindings, this, iri in rows:
+    for number, venture, rule_number, basis, effect, c, iri, value, this, *bound in rows:
         rule = reasoner.rules[rule_number].rule
-        words = {"this": names[this], **{name: names[text] for name, text in bindings.items()}}
+        words = {
+            "this": names[this],
+            **{
+                word: names[text]
+                for word, text in zip(asked[rule_number], bound, strict=False)
+                if text is not None
+            },
+        }
         found.setdefault(venture, []).append(
             Finding(
                 number=number,
@@ -247,7 +266,7 @@ def _findings(
                 effect=effect,
                 severity=rule.severity,
                 certainty=certainties.get(c, "stated"),
-                message=worded(rule.message, words),
+                message=_put_together(texts[rule_number], words),
                 evidence=tuple(facts.get(number, ())),
                 iri=iri,
                 value=names[value],
@@ -258,11 +277,15 @@ def _findings(
     return found
 
 
+_SEVERITY_ORDER = {severity: -place for place, severity in enumerate(SEVERITIES)}
+_BASIS_ORDER = {basis: place for place, basis in enumerate(BASES)}
+
+
 def _worst_first(finding: Finding) -> tuple[Any, ...]:
     return (
-        -SEVERITIES.index(finding.severity),
+        _SEVERITY_ORDER[finding.severity],
         EFFECT_ORDER[finding.effect],
-        BASES.index(finding.basis),
+        _BASIS_ORDER[finding.basis],
         finding.rule,
         finding.message,
         finding.iri,
@@ -277,7 +300,12 @@ def _names_of(columns: Columns, texts: Iterable[str]) -> dict[str, str]:
     return {text: labels[identifier] for text, identifier in ids.items()}
 
 
-def worded(message: str, words: dict[str, str]) -> str:
-    """A rule's message with the names of things put in for {$this} and {?variable}."""
-    text = re.sub(r"\{[$?](\w+)\}", lambda found: words.get(found.group(1), "something"), message)
-    return text[:1].upper() + text[1:]
+_PLACE = re.compile(r"\{[$?](\w+)\}")
+
+
+def _put_together(text: list[str], words: Mapping[str, str]) -> str:
+    """A rule's message, split at {$this} and {?variable}, with the names of things put in."""
+    parts = text.copy()
+    parts[1::2] = [words.get(word, "something") for word in text[1::2]]
+    whole = "".join(parts)
+    return whole[:1].upper() + whole[1:]

@@ -19,6 +19,9 @@ from holdfast.vocabulary import HF, RDF_TYPE, RDFS
 WAYS = 16
 """How many ways of reaching one conclusion are kept; the shortest come first."""
 
+_RECORD, _TYPE, _FACT = range(3)
+"""What an evidence is: a record, a record only as being of some type, a fact."""
+
 
 class Proofs:
     """The premises behind some findings of a reasoner that has run."""
@@ -172,34 +175,41 @@ class Proofs:
         rows = self.columns.rows(
             f"""
             WITH RECURSIVE
-            steps AS (SELECT DISTINCT t AS up, unnest(l) AS t FROM derivations
-              UNION SELECT DISTINCT known.t, unnest(d.l) FROM known JOIN findings f
-                ON f.node = known.s AND known.r = f.rule JOIN finding_derivations d ON d.n = f.n),
-            reach(n, t) AS (
-              SELECT n, unnest(l) FROM finding_derivations
-              UNION SELECT reach.n, steps.t FROM reach JOIN steps ON steps.up = reach.t),
-            facts AS (SELECT q.s, q.p, q.o, q.g, fact.s IS NOT NULL AS is_fact FROM quads q
-              LEFT JOIN (SELECT s FROM {quoted(RDF_TYPE)} WHERE o = $fact) AS fact ON fact.s = q.g
-              WHERE NOT q.background AND (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))),
+            told AS (SELECT known.t, -f.n AS node FROM known
+              JOIN findings f ON f.node = known.s AND known.r = f.rule),
+            used AS (SELECT DISTINCT t AS up, unnest(l) AS t FROM derivations
+              UNION ALL SELECT DISTINCT -n, unnest(l) FROM finding_derivations),
+            -- a triple is a node by its number, a finding by its own below zero
+            steps AS MATERIALIZED (SELECT DISTINCT up, coalesce(node, t) AS node
+              FROM used LEFT JOIN told USING (t)),
+            facts AS (SELECT s AS g FROM {quoted(RDF_TYPE)} WHERE o = $fact),
             leaves AS (
-              SELECT DISTINCT reach.n, is_fact,
-                CASE WHEN is_fact THEN facts.g ELSE facts.s END AS source
-              FROM reach JOIN known ON known.t = reach.t AND known.r = {STATED}
-              JOIN facts ON facts.s = known.s AND facts.p = known.p AND facts.o = known.o
-              JOIN findings f ON f.n = reach.n
-              WHERE is_fact OR known.p <> $type OR known.s <> f.venture)
-            SELECT n, terms.lex, terms.n3 FROM leaves JOIN terms ON terms.id = source
-            QUALIFY is_fact = max(is_fact) OVER (PARTITION BY n) ORDER BY n, terms.n3
+              SELECT DISTINCT known.t, CASE WHEN facts.g IS NOT NULL THEN {_FACT}
+                  WHEN known.p = $type THEN {_TYPE} ELSE {_RECORD} END AS kind,
+                coalesce(facts.g, q.s) AS source
+              FROM (SELECT DISTINCT t FROM used) JOIN known USING (t)
+                JOIN quads q ON q.s = known.s AND q.p = known.p AND q.o = known.o
+                LEFT JOIN facts ON facts.g = q.g
+              WHERE known.r = {STATED} AND NOT q.background
+                AND (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))),
+            rests(node, kind, source) AS (
+              SELECT t, kind, source FROM leaves
+              UNION SELECT steps.up, rests.kind, rests.source
+                FROM rests JOIN steps ON steps.node = rests.node),
+            grounds AS (
+              SELECT DISTINCT f.n, kind = {_FACT} AS is_fact, source
+              FROM rests JOIN findings f ON rests.node = -f.n
+              WHERE rests.node < 0 AND (kind <> {_TYPE} OR source <> f.venture)
+              QUALIFY is_fact = max(is_fact) OVER (PARTITION BY f.n))
+            SELECT n, list(coalesce(nullif(terms.lex, ''), terms.n3) ORDER BY terms.n3)
+            FROM grounds JOIN terms ON terms.id = source GROUP BY n
             """,
             {
                 "fact": self.columns.id_of(f"<{HF}Fact>"),
                 "type": self.columns.id_of(f"<{RDF_TYPE}>"),
             },
         )
-        found: dict[int, list[str]] = {}
-        for number, lex, n3 in rows:
-            found.setdefault(number, []).append(lex or n3)
-        return found
+        return dict(rows)
 
     def used_triples(self) -> list[tuple[int, int, int, int, int, int]]:
         """Every triple (t, s, p, o, c, r) that some traced proof uses."""

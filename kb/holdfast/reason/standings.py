@@ -15,20 +15,10 @@ def standings_of(
     A basis has the first standing declared whose required effects all occur among its findings;
     findings on a narrower basis count for the broader one.
     """
-    broader = {
-        ontology.notation(narrow): ontology.notation(wide)
-        for narrow, wide in ontology.broader.items()
-    }
-    effects: dict[int, dict[str, set[str]]] = {venture: {} for venture in ventures}
-    for venture, basis, effect in columns.rows(
-        "SELECT DISTINCT venture, basis, effect FROM findings"
-    ):
-        if venture not in effects:
-            continue
-        seen = effects[venture]
-        seen.setdefault(basis, set()).add(effect)
-        if basis in broader:
-            seen.setdefault(broader[basis], set()).add(effect)
+    broader = [
+        [ontology.notation(narrow), ontology.notation(wide)]
+        for narrow, wide in sorted(ontology.broader.items())
+    ]
     choices = [
         (standing.notation, {ontology.notation(effect) for effect in standing.requires})
         for standing in ontology.standings
@@ -37,10 +27,25 @@ def standings_of(
     def standing(found: set[str]) -> str:
         return next(name for name, required in choices if required <= found)
 
-    return {
-        venture: {basis: standing(seen.get(basis, set())) for basis in BASES}
-        for venture, seen in effects.items()
-    }
+    silent = dict.fromkeys(BASES, standing(set()))
+    standings = {venture: silent.copy() for venture in ventures}
+    named: dict[str, str] = {}
+    for venture, basis, effects in columns.rows(
+        """
+        WITH pairs AS (SELECT unnest($broader::VARCHAR[][]) AS pair),
+        found AS (SELECT DISTINCT venture, basis, effect FROM findings)
+        SELECT venture, basis, string_agg(DISTINCT effect, ' ' ORDER BY effect)
+        FROM (FROM found UNION ALL
+          SELECT venture, pair[2], effect FROM found JOIN pairs ON pair[1] = basis)
+        GROUP BY venture, basis
+        """,
+        {"broader": broader},
+    ):
+        if effects not in named:
+            named[effects] = standing(set(effects.split()))
+        if venture in standings:
+            standings[venture][basis] = named[effects]
+    return standings
 
 
 STANDING = HF + "Standing"
