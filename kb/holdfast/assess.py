@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from holdfast.columns import AsOf, Columns, check_terms, doubts_in, project
+from holdfast.columns import AsOf, Columns, Limits, check_terms, doubts_in, project
 from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
@@ -120,20 +120,31 @@ def assess(
     today: date | None = None,
     evidence: bool = True,
     keep_going: bool = False,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Assessment:
     """Assess every venture of the sources as of a date, a phase or now.
 
     `rules` is a folder of rules to use instead of the shipped ones. Without `evidence` findings
     say nothing of the facts they rest on, which is faster over many ventures. With `keep_going`
-    files that cannot be read are left out; `doubts` then names them. Raises HoldfastError
+    files that cannot be read are left out; `doubts` then names them. `limits` are what may be used
+    of the machine; beyond its memory, temporary files are used. Raises HoldfastError
     for input that cannot be used; then nothing has been assessed.
     """
     try:
         return _assessed(
-            sources, as_of, rules, today or date.today(), evidence, keep_going, progress
+            sources, as_of, rules, today or date.today(), evidence, keep_going, limits, progress
         )
-    except duckdb.Error as error:
+    except (duckdb.Error, HoldfastError) as error:
+        cause = error if isinstance(error, duckdb.Error) else error.__cause__
+        if isinstance(cause, duckdb.OutOfMemoryException):
+            raise HoldfastError(
+                f"the memory allowed does not suffice: {str(cause).splitlines()[0].rstrip('.')}.",
+                where=", ".join(sources),
+                mend="Allow more with --memory-limit, or free disk space for temporary files.",
+            ) from error
+        if isinstance(error, HoldfastError):
+            raise
         raise HoldfastError(
             f"the columns could not hold these sources: {str(error).splitlines()[0]}.",
             where=", ".join(sources),
@@ -148,13 +159,14 @@ def _assessed(
     today: date,
     evidence: bool,
     keep_going: bool,
+    limits: Limits | None,
     progress: Progress | None,
 ) -> Assessment:
     ontology = read_ontology()
     memory = usual_memory()
     chosen = read_rules(ontology, rules, memory)
     begin = perf_counter()
-    columns = Columns()
+    columns = Columns(limits)
     triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
     check_terms(columns, columns.files, ontology)
     projection = project(columns, as_of, today)
@@ -239,9 +251,7 @@ def _findings(
         """,
         {"rules": list(asked), "asked": list(asked.values())},
     )
-    names: dict[str | None, str] = dict(
-        _names_of(columns, {text for row in rows for text in row[7:] if text is not None})
-    )
+    names = _names_of(columns, {text for row in rows for text in row[7:] if text is not None})
     certainties = {
         rank: ontology.notation(HF + name)
         for name in ("stated", "perceived", "hedged", "derived", "estimated")

@@ -6,16 +6,17 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from holdfast import __version__, render
 from holdfast.assess import SEVERITIES, Assessment, VentureAssessment, assess
-from holdfast.columns import Columns
+from holdfast.columns import Columns, Limits
 from holdfast.compare import compare
 from holdfast.errors import HoldfastError, RuleError, SourceError, UnknownNameError
 from holdfast.explain import advice_for, explain, why_not
@@ -77,6 +78,43 @@ def takes_rules(command: Decorated) -> Decorated:
     )(command)
 
 
+def takes_limits(command: Decorated) -> Decorated:
+    """Let a command be told how much of the machine it may use."""
+
+    @wraps(command)
+    def limited(
+        *words: Any,
+        memory_limit: str | None,
+        threads: int | None,
+        temp_dir: Path | None,
+        **options: Any,
+    ) -> Any:
+        return command(*words, limits=Limits(memory_limit, threads, temp_dir), **options)
+
+    for option in (
+        click.option(
+            "--temp-dir",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="Where to put what does not fit in memory. [default: the system's own]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            envvar="HOLDFAST_THREADS",
+            help="How many threads may work at once. [default: one for each core]",
+        ),
+        click.option(
+            "--memory-limit",
+            metavar="SIZE",
+            envvar="HOLDFAST_MEMORY",
+            help="Memory for the columns, as 2GB; beyond it they go to disk. [default: 80%]",
+        ),
+    ):
+        limited = option(limited)
+    return cast(Decorated, limited)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="holdfast")
 def main() -> None:
@@ -115,6 +153,7 @@ def main() -> None:
     help="Leave exit status 1 where a finding that undermines or is to be watched is so severe.",
 )
 @click.option("--keep-going", is_flag=True, help="Leave out files that cannot be read, and say so.")
+@takes_limits
 @click.pass_context
 def assess_command(
     ctx: click.Context,
@@ -125,13 +164,16 @@ def assess_command(
     form: str,
     fail_on: str,
     keep_going: bool,
+    limits: Limits,
 ) -> None:
     """Judge the ventures of SOURCE... on every basis of value.
 
     Up to five ventures are shown in full, more as a landscape: how many stand how on each basis,
     the most frequent risks and the weakest ventures.
     """
-    assessment = _assessed(sources, as_of, folder, evidence=form != "table", keep_going=keep_going)
+    assessment = _assessed(
+        sources, as_of, folder, evidence=form != "table", keep_going=keep_going, limits=limits
+    )
     ventures = [assessment.venture(name) for name in dict.fromkeys(wanted)] or assessment.ventures
     if form == "table":
         _show_assessment(assessment, ventures, _same(sources, as_of, folder))
@@ -168,6 +210,7 @@ def _assessed(
     *,
     evidence: bool,
     keep_going: bool = False,
+    limits: Limits | None = None,
 ) -> Assessment:
     """An assessment; what a reader should know before trusting it goes to standard error."""
     with render.waiting("Reading") as progress:
@@ -177,6 +220,7 @@ def _assessed(
             rules=folder,
             evidence=evidence,
             keep_going=keep_going,
+            limits=limits,
             progress=progress,
         )
     for doubt in assessment.doubts():

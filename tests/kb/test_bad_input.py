@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.assess import Assessment, assess
-from holdfast.columns import Columns
+from holdfast.columns import Columns, Limits
 from holdfast.errors import HoldfastError, SourceError
 from holdfast.ontology import read_ontology
 from holdfast.reason import compile_all
@@ -754,3 +754,16 @@ def test_a_text_made_by_a_rule_is_written_as_the_dictionary_writes_it(text: str)
         f"<urn:a> <urn:b> {COLUMNS.value('SELECT quoted($text)', {'text': text})} .\n"
         == written_by_parser
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Limits(memory="much"), "Write memory as 2GB"),
+        (Limits(memory="4MB"), "the memory allowed does not suffice"),
+        (Limits(folder=Path("nowhere")), "nowhere: there is no such folder"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_told_in_a_sentence(limits: Limits, told: str) -> None:
+    with pytest.raises(HoldfastError, match=told):
+        assess([written("register.ttl", HARBOUR)], limits=limits)

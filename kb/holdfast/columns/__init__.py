@@ -2,6 +2,6 @@
 
 from holdfast.columns.asof import AsOf, project
 from holdfast.columns.scrutiny import check_terms, doubts_in
-from holdfast.columns.store import Columns
+from holdfast.columns.store import Columns, Limits
 
-__all__ = ["AsOf", "Columns", "check_terms", "doubts_in", "project"]
+__all__ = ["AsOf", "Columns", "Limits", "check_terms", "doubts_in", "project"]

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
@@ -170,11 +172,26 @@ _USUAL = (
 """Terms that the parser is sure to accept, in the spelling that the serialiser gives them."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the columns may use of the machine; None leaves it to DuckDB.
+
+    `memory` is an amount with its unit, as in 2GB: beyond it columns move to files in `folder` (a
+    new folder among the temporary ones, unless given), gone again at the end. `threads` is how many
+    threads work at once.
+    """
+
+    memory: str | None = None
+    threads: int | None = None
+    folder: Path | None = None
+
+
 class Columns:
     """One dataset held as columns. Sources go in with `load`; `build` makes the tables."""
 
-    def __init__(self) -> None:
-        self.con = duckdb.connect()
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Columns with nothing in them. Raises SourceError for a limit that cannot be."""
+        self.con = _connected(limits or Limits())
         self.con.execute("SET enable_progress_bar = false")
         self.predicates: dict[str, int] = {}
         self.next_triple = 0
@@ -559,6 +576,26 @@ def readable(lex: str, cls: int) -> str:
         return lex.removeprefix(HF).replace("-", " ")
     tail = lex.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
     return tail.replace("-", " ") or lex
+
+
+def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
+    folder = limits.folder or Path(tempfile.gettempdir())
+    if not folder.is_dir():
+        raise SourceError(
+            "there is no such folder for what does not fit in memory.", where=str(folder)
+        )
+    wanted: dict[str, Any] = {"temp_directory": str(folder / f"holdfast-{uuid4().hex}")}
+    if limits.memory is not None:
+        wanted["memory_limit"] = limits.memory
+    if limits.threads is not None:
+        wanted["threads"] = limits.threads
+    try:
+        return duckdb.connect(config=wanted)
+    except duckdb.Error as error:
+        raise SourceError(
+            f"the limits cannot be set: {str(error).splitlines()[0].rstrip('.')}.",
+            mend="Write memory as 2GB or 500MB, and threads as a number from 1.",
+        ) from None
 
 
 def _patterned(file: Path) -> bool:
