@@ -1,0 +1,17 @@
+"""pySHACL over a graph of rdflib that Oxigraph holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engines.child import work
+from engines.pyshacl_rdflib import read, run
+from rdflib import Graph
+
+
+def load(data: Path) -> Graph:
+    return Graph(store="Oxigraph").parse(data, format="ox-nt")
+
+
+if __name__ == "__main__":
+    work(load, run, read)
