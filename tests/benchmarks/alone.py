@@ -10,11 +10,11 @@ from pathlib import Path
 from time import perf_counter
 
 import pyoxigraph as ox
-from limits import run_limited
-from workloads import register
 
 from holdfast.assess import assess
 from holdfast.synth import DRAWN_UP
+from limits import run_limited
+from workloads import register
 
 EVIDENCE_UP_TO = 10_000
 """Evidence is measured up to this many ventures."""
@@ -35,14 +35,14 @@ class Alone:
     bytes_a_triple: float
 
 
-def measure_alone(size: int, folder: Path, cache: Path, memory: int) -> Alone:
+def measure_alone(size: int, folder: Path, memory: int) -> Alone:
     """Measure one size, each step in a process of its own, with plans compiled beforehand."""
     file = register(size, folder)
-    _told(_warm_up(folder), "assess", folder, cache, memory)
-    parsed = _told(file, "parse", folder, cache, memory)
-    plain = _told(file, "assess", folder, cache, memory)
-    proved = _told(file, "evidence", folder, cache, memory) if size <= EVIDENCE_UP_TO else {}
-    edited = _told(file, "edit", folder, cache, memory)
+    _told(register(1, folder), "assess", folder, memory)  # compiles what the next run finds
+    parsed = _told(file, "parse", folder, memory)
+    plain = _told(file, "assess", folder, memory)
+    proved = _told(file, "evidence", folder, memory) if size <= EVIDENCE_UP_TO else {}
+    edited = _told(file, "edit", folder, memory)
     return Alone(
         ventures=size,
         triples=int(parsed["triples"]),
@@ -56,20 +56,14 @@ def measure_alone(size: int, folder: Path, cache: Path, memory: int) -> Alone:
     )
 
 
-def _warm_up(folder: Path) -> Path:
-    return register(1, folder)
-
-
-def _told(
-    file: Path, step: str, folder: Path, cache: Path, memory: int
-) -> Mapping[str, float]:
+def _told(file: Path, step: str, folder: Path, memory: int) -> Mapping[str, float]:
     out = folder / f"{step}.json"
     ended = run_limited(
         [sys.executable, "-m", "alone", step, str(file), str(out)],
         seconds=3600,
         memory=4 * memory,
         folder=Path(__file__).parent,
-        environment={"HOLDFAST_CACHE": str(cache)},
+        environment={"HOLDFAST_CACHE": str(folder / "cache")},
     )
     if ended.fault:
         sys.exit(f"Holdfast, {step} of {file.name}: {ended.fault}")

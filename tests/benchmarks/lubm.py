@@ -43,7 +43,9 @@ def write_universities(size: int, seed: int, file: Path) -> None:
                 out.write(f"{subject} <{predicate}> {term} .\n")
 
 
-def _department(number: int, university: str, universities: int, chance: Random) -> Iterator[Triple]:
+def _department(
+    number: int, university: str, universities: int, chance: Random
+) -> Iterator[Triple]:
     host = f"www.Department{number}.{university[12:-1]}"
     root = f"http://{host}"
     department = f"<{root}>"
@@ -118,7 +120,11 @@ def _described(person: str, kind: str, name: str, host: str, chance: Random) -> 
     yield person, "a", kind
     if fault != "name":
         yield person, "name", f'"{name}"'
-    yield person, "emailAddress", f'"{name} at {host}"' if fault == "address" else f'"{name}@{host}"'
+    yield (
+        person,
+        "emailAddress",
+        f'"{name} at {host}"' if fault == "address" else f'"{name}@{host}"',
+    )
     if fault == "number":
         yield person, "telephone", '"5550100"^^<http://www.w3.org/2001/XMLSchema#integer>'
     else:

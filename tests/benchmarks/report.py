@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +21,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from alone import Alone
 
+_NONE = "\N{EN DASH}"
 RUNS = "Runs"
 PEERS = "Against other engines"
 ALONE = "Holdfast on its own"
@@ -75,7 +76,7 @@ class Run:
     alone: list[Alone]
 
 
-# -- on the terminal ---------------------------------------------------------------------------------
+# -- on the terminal -----------------------------------------------------------------------------
 
 
 def show(run: Run, console: Console, workload: str, size: int) -> None:
@@ -124,11 +125,11 @@ def _kinds(given_up: dict[str, str]) -> dict[str, list[str]]:
     return dict(sorted(kinds.items(), key=lambda item: -len(item[1])))
 
 
-# -- in docs/benchmarks.md ---------------------------------------------------------------------------
+# -- in docs/benchmarks.md -----------------------------------------------------------------------
 
 _PEER_COLUMNS = (
-    "workload", "size", "engine", "same", "results", "load", "validate", "× in all",
-    "× validating", "growth", "memory", "× memory", "could not",
+    "workload", "size", "engine", "same", "results", "load", "validate", "times in all",
+    "times validating", "growth", "memory", "times memory", "could not",
 )  # fmt: skip
 _ALONE_COLUMNS = (
     "ventures", "triples", "findings", "parse", "load", "reason", "all", "with evidence", "edit",
@@ -154,7 +155,7 @@ def publish(run: Run, docs: Path) -> None:
 
 def _alone_cells(alone: Alone) -> tuple[str, ...]:
     def ratio(seconds: float | None) -> str:
-        return "–" if seconds is None else f"{seconds / alone.parse:.1f}"
+        return _NONE if seconds is None else f"{seconds / alone.parse:.1f}"
 
     return (
         f"{alone.ventures:,}",
@@ -165,7 +166,7 @@ def _alone_cells(alone: Alone) -> tuple[str, ...]:
         ratio(alone.reason),
         ratio(alone.load + alone.reason),
         ratio(alone.with_evidence),
-        "–" if alone.edit is None else f"{alone.edit * 1000:.0f} ms",
+        _NONE if alone.edit is None else f"{alone.edit * 1000:.0f} ms",
         f"{alone.bytes_a_triple:.0f}",
     )
 
@@ -181,14 +182,14 @@ def _peer_cells(row: Row, grown: float | None) -> tuple[str, ...]:
         f"{row.engine}{' (one by one)' if row.one_by_one and row.same else ''}",
         f"{row.same}/{row.units}",
         f"{row.results:,}",
-        "–" if row.load is None or row.seconds is None else _seconds(row.load),
-        "–" if row.seconds is None else _seconds(row.seconds),
+        _NONE if row.load is None or row.seconds is None else _seconds(row.load),
+        _NONE if row.seconds is None else _seconds(row.seconds),
         _times(row.times()),
         _times(row.times_validating()),
-        "–" if grown is None else f"{grown:.2f}",
-        f"{row.peak / 2**20:,.0f} MB" if row.same else "–",
+        _NONE if grown is None else f"{grown:.2f}",
+        f"{row.peak / 2**20:,.0f} MB" if row.same else _NONE,
         _times(row.peak / row.own_peak if row.same and row.own_peak else None),
-        could_not.replace("|", "/") or "–",
+        could_not.replace("|", "/") or _NONE,
     )
 
 
@@ -198,7 +199,7 @@ def _seconds(seconds: float) -> str:
 
 def _times(ratio: float | None) -> str:
     if ratio is None:
-        return "–"
+        return _NONE
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
 
 
@@ -229,10 +230,10 @@ def machine() -> str:
     return f"{cores} core{'s' if cores != 1 else ''}, {memory} GB, {system} {platform.machine()}"
 
 
-# -- as a chart --------------------------------------------------------------------------------------
+# -- as a chart ----------------------------------------------------------------------------------
 
 _PANEL, _TALL, _LEFT, _TOP, _GAP = 250, 190, 62, 64, 74
-# Okabe and Ito's colours, told apart by colour-blind readers, on light and on dark; each with a mark.
+# Okabe and Ito's, which colour-blind readers tell apart, for light and dark; each has a mark too.
 _COLOURS = ("#009e73", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#8f7f00", "#888888")
 
 
@@ -313,8 +314,8 @@ def _panel(
     )
     for place, engine in enumerate(engines):
         points = sorted(
-            ((row.triples, measure(row), row.same < row.units)  # type: ignore[operator]
-             for row in rows if row.engine == engine)
+            (row.triples, measure(row), row.same < row.units)  # type: ignore[operator]
+             for row in rows if row.engine == engine
         )  # fmt: skip
         line = " ".join(f"{x(triples):.1f},{y(value):.1f}" for triples, value, _ in points)
         colour = _COLOURS[place % len(_COLOURS)]

@@ -1,9 +1,9 @@
 """What every engine is given: data as N-Triples, and shapes in units that can be run alone.
 
-    rules    our judgement rules, unchanged, over all that is stated, inferred and found in a made-up
-             register, so that each rule finds in the data what it reads
-    typical  nine shapes of the usual kinds (typical.ttl) over a made-up register as it is stated
-    lubm     shapes published by the makers of rudof, over universities in the form of LUBM
+rules    our judgement rules, unchanged, over all that is stated, inferred and found in a made-up
+         register, so that each rule finds in the data what it reads
+typical  nine shapes of the usual kinds (typical.ttl) over a made-up register as it is stated
+lubm     shapes published by the makers of rudof, over universities in the form of LUBM
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyoxigraph as ox
-from lubm import write_universities
-from rdflib import RDF, BNode, Graph, URIRef
+from rdflib import BNode, Graph, URIRef
 from rdflib.namespace import SH
 from rdflib.term import Node
 
@@ -25,6 +24,7 @@ from holdfast.assess import assess
 from holdfast.columns.store import quoted
 from holdfast.shipped import shipped_folder
 from holdfast.synth import DRAWN_UP, write_register
+from lubm import write_universities
 
 SEED = 2001
 LUBM_SHAPES = (
@@ -96,7 +96,7 @@ def register(size: int, folder: Path) -> Path:
     return file
 
 
-# -- shapes ------------------------------------------------------------------------------------------
+# -- shapes --------------------------------------------------------------------------------------
 
 
 def _rules(fetched: Path) -> Graph:
@@ -200,7 +200,7 @@ def _query(part: Graph, shape: Node) -> str:
     return f"# {shape.n3()}\n{prefixes}{joined}\n"
 
 
-# -- data --------------------------------------------------------------------------------------------
+# -- data ----------------------------------------------------------------------------------------
 
 
 def _closure(size: int, file: Path) -> None:

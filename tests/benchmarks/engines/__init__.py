@@ -17,6 +17,7 @@ class Engine:
     `packages` are what it needs from the package index, its own first. With `whole` it is given
     all shapes in one call, because each call costs it more than the shapes do; and with `sparql`
     it is given the queries of SPARQL constraints, because it has no SHACL or none that is open.
+    Holdfast keeps compiled plans from one run to the next; with `first` it has none yet.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Engine:
     packages: tuple[str, ...]
     whole: bool = False
     sparql: bool = False
+    first: bool = False
 
     def versions(self) -> str:
         """Its version, and those of what it stands on; '' where it is not installed."""
@@ -51,6 +53,7 @@ ENGINES = {
     engine.name: engine
     for engine in (
         Engine("holdfast", "holdfast_shacl", ("holdfast", "duckdb"), whole=True),
+        Engine("holdfast-first", "holdfast_shacl", ("holdfast", "duckdb"), whole=True, first=True),
         Engine("jena", "jena", ()),
         Engine("pyshifty", "pyshifty", ("pyshifty",), whole=True),
         Engine("pyrudof", "pyrudof_native", ("pyrudof",), whole=True),

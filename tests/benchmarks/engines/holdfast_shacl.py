@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from engines.child import Result, work
 from rdflib import RDF, Graph
 from rdflib.namespace import SH
 
+from engines.child import Result, work
 from holdfast.columns import Columns
 from holdfast.compile import Plan
 from holdfast.memory import usual_memory

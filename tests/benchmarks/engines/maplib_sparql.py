@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from engines.child import Result, query_of, work
 from maplib import Model
 from polars import DataFrame
+
+from engines.child import Result, query_of, work
 
 Answered = tuple[str, DataFrame]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from engines.child import Result, query_of, work
 from pyoxigraph import QuerySolution, QuerySolutions, RdfFormat, Store
+
+from engines.child import Result, query_of, work
 
 Answered = tuple[str, bool, list[QuerySolution]]
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from engines.child import Result, work
 from pyrudof import RDFFormat, Rudof, RudofConfig, ShaclFormat, ShaclValidationReport
+
+from engines.child import Result, work
 
 
 def load(data: Path) -> Rudof:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rdflib import Graph
+
 from engines.child import work
 from engines.pyshacl_rdflib import read, run
-from rdflib import Graph
 
 
 def load(data: Path) -> Graph:

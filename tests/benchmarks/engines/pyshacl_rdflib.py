@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyshacl
-from engines.child import Result, work
 from rdflib import RDF, Graph
 from rdflib.namespace import SH
+
+from engines.child import Result, work
 
 
 def load(data: Path) -> Graph:

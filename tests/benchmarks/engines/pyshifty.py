@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyoxigraph as ox
-from engines.child import Result, work
 from shifty._shifty import PreparedValidator
+
+from engines.child import Result, work
 
 SH = "http://www.w3.org/ns/shacl#"
 
