@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,10 +61,10 @@ class Outcome:
 class Bench:
     """Runs engines on workloads, smallest first, and remembers what each could not do."""
 
-    def __init__(self, limits: Limits, console: Console) -> None:
+    def __init__(self, limits: Limits, folder: Path, console: Console) -> None:
         self.limits = limits
         self.console = console
-        self.folder = BUILD / "work"
+        self.folder = folder
         self._given_up: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         self._number = 0
 
@@ -273,8 +274,6 @@ def main() -> None:
     workloads = _chosen(options.workloads, ["alone", *WORKLOADS], "workload")
     console = Console(width=None if sys.stdout.isatty() else 170)
     limits = Limits(options.seconds, options.rule_seconds, int(options.memory * 2**30))
-    shutil.rmtree(BUILD / "work", ignore_errors=True)
-    bench = Bench(limits, console)
     engines = []
     for name in chosen:
         lacking = ENGINES[name].missing()
@@ -283,25 +282,27 @@ def main() -> None:
         else:
             engines.append(ENGINES[name])
     run = Run(versions=[engine.versions() for engine in engines], rows=[], alone=[])
-    for name in workloads:
-        for size in sizes:
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=BUILD) as folder:
+        bench = Bench(limits, Path(folder), console)
+        for name in workloads:
+            for size in sizes:
+                if name == "alone":
+                    run.alone.append(measure_alone(size, bench.folder, limits.memory))
+                    continue
+                try:
+                    workload = prepare(name, size, bench.folder, BUILD / "fetched")
+                except OSError as error:
+                    console.print(f"{name} is left out: {error}")
+                    break
+                if options.rules:
+                    workload = _only(workload, options.rules.split(","))
+                run.rows.extend(bench.compare(workload, engines))
+                show(run, console, name, size)
             if name == "alone":
-                run.alone.append(measure_alone(size, bench.folder, limits.memory))
-                continue
-            try:
-                workload = prepare(name, size, bench.folder, BUILD / "fetched")
-            except OSError as error:
-                console.print(f"{name} is left out: {error}")
-                break
-            if options.rules:
-                workload = _only(workload, options.rules.split(","))
-            run.rows.extend(bench.compare(workload, engines))
-            show(run, console, name, size)
-        if name == "alone":
-            show(run, console, name, 0)
+                show(run, console, name, 0)
     if not options.dry_run:
         publish(run, ROOT / "docs")
-    shutil.rmtree(BUILD / "work", ignore_errors=True)
 
 
 def _chosen(text: str, known: object, kind: str) -> list[str]:

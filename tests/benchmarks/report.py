@@ -8,7 +8,7 @@ import platform
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -234,7 +234,20 @@ def machine() -> str:
 
 _PANEL, _TALL, _LEFT, _TOP, _GAP = 250, 190, 62, 64, 74
 # Okabe and Ito's, which colour-blind readers tell apart, for light and dark; each has a mark too.
-_COLOURS = ("#009e73", "#d55e00", "#0072b2", "#cc79a7", "#e69f00", "#56b4e9", "#8f7f00", "#888888")
+_COLOURS = (
+    "#009e73",
+    "#d55e00",
+    "#0072b2",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#a08f00",
+    "#888888",
+    "#a06cd5",
+)
+
+
+Measure = Callable[[Row], float]
 
 
 def chart(rows: Sequence[Row], title: str) -> str:
@@ -257,18 +270,18 @@ def chart(rows: Sequence[Row], title: str) -> str:
         f'<rect class="ground" width="{wide}" height="{legend + 46}"/>',
         f'<text x="{_LEFT - 44}" y="20" font-size="13" font-weight="600">{escape(title)}</text>',
     ]
-    measures = (
-        ("seconds, from the file to the results", lambda row: row.total()),
-        ("peak memory, MB", lambda row: row.peak / 2**20 if row.same else None),
+    measures: tuple[tuple[str, Measure], ...] = (
+        ("seconds, from the file to the results", lambda row: row.total() or 0.0),
+        ("peak memory, MB", lambda row: row.peak / 2**20 if row.same else 0.0),
     )
     for down, (name, measure) in enumerate(measures):
         for across, workload in enumerate(workloads):
             shown = [row for row in rows if row.workload == workload and measure(row)]
             left, top = _LEFT + across * (_PANEL + _GAP), _TOP + down * (_TALL + _GAP)
             heading = f"{workload}: {name}"
-            parts += _panel(shown, measure, engines, heading, left, top)  # type: ignore[arg-type]
+            parts += _panel(shown, measure, engines, heading, left, top)
     for place, engine in enumerate(engines):
-        x = _LEFT - 40 + (place % 8) * max(96, (wide - _LEFT) // min(8, len(engines)))
+        x = _LEFT - 40 + place * (wide - _LEFT) / len(engines)
         parts.append(_mark(x, legend + 16, place, False))
         parts.append(f'<text x="{x + 9}" y="{legend + 20}">{escape(engine)}</text>')
     hollow = "Hollow: the same results on some of the shapes only, and the time for these alone."
@@ -278,18 +291,23 @@ def chart(rows: Sequence[Row], title: str) -> str:
 
 def _panel(
     rows: Sequence[Row],
-    measure: object,
+    measure: Measure,
     engines: Sequence[str],
     heading: str,
     left: int,
     top: int,
 ) -> list[str]:
-    parts = [f'<text x="{left - 4}" y="{top - 10}" font-weight="600">{escape(heading)}</text>']
-    values = [measure(row) for row in rows]  # type: ignore[operator]
+    parts = [
+        f'<text x="{left - 4}" y="{top - 10}" font-weight="600">{escape(heading)}</text>',
+        f'<path class="grid" fill="none" d="M{left} {top}h{_PANEL}v{_TALL}h-{_PANEL}z"/>',
+    ]
+    values = [measure(row) for row in rows]
     if not values:
         return parts
-    low_x, high_x = _decades(row.triples for row in rows)
-    low_y, high_y = _decades(values)
+    low_x, high_x = (math.log10(pick(row.triples for row in rows)) for pick in (min, max))
+    low_x, high_x = low_x - 0.15, high_x + 0.15
+    low_y = math.floor(math.log10(min(values)))
+    high_y = max(low_y + 1, math.ceil(math.log10(max(values))))
 
     def x(triples: float) -> float:
         return left + _PANEL * (math.log10(triples) - low_x) / (high_x - low_x)
@@ -297,7 +315,7 @@ def _panel(
     def y(value: float) -> float:
         return top + _TALL * (1 - (math.log10(value) - low_y) / (high_y - low_y))
 
-    for power in range(low_x, high_x + 1):
+    for power in range(math.ceil(low_x), math.floor(high_x) + 1):
         at = x(10**power)
         parts.append(f'<path class="grid" d="M{at:.1f} {top}v{_TALL}"/>')
         parts.append(
@@ -314,7 +332,7 @@ def _panel(
     )
     for place, engine in enumerate(engines):
         points = sorted(
-            (row.triples, measure(row), row.same < row.units)  # type: ignore[operator]
+            (row.triples, measure(row), row.same < row.units)
              for row in rows if row.engine == engine
         )  # fmt: skip
         line = " ".join(f"{x(triples):.1f},{y(value):.1f}" for triples, value, _ in points)
@@ -327,16 +345,8 @@ def _panel(
     return parts
 
 
-def _decades(values: Iterable[float]) -> tuple[int, int]:
-    powers = [math.log10(value) for value in values]
-    low = math.floor(min(powers))
-    return low, max(low + 1, math.ceil(max(powers)))
-
-
 def _power(power: int) -> str:
-    if power < 3:
-        return f"{10.0**power:g}"
-    return f"{10 ** (power % 3)} {'thousand' if power < 6 else 'million'}" if power < 9 else "10⁹"
+    return f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
 
 
 def _mark(x: float, y: float, place: int, hollow: bool) -> str:
