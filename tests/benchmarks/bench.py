@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter, defaultdict
@@ -269,6 +270,7 @@ def main() -> None:
     parser.add_argument("--memory", type=float, default=8, help="GB for one engine")
     parser.add_argument("--dry-run", action="store_true", help="add nothing to docs/")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and with it what it started
     sizes = sorted(int(size) for size in options.sizes.split(","))
     chosen = _chosen(options.engines, ENGINES, "engine")
     workloads = _chosen(options.workloads, ["alone", *WORKLOADS], "workload")

@@ -51,22 +51,26 @@ def run_limited(
             stderr=said,
             start_new_session=True,
         )
-        while True:
-            done, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if done:
-                break
-            now, high = _resident(process.pid)
-            peak = max(peak, high)
-            if not fault:
-                if monotonic() - begin > seconds:
-                    fault = f"not done in {seconds:.0f} s"
-                elif now > memory:
-                    fault = f"needs more than {memory / 2**30:.0f} GB"
-                elif stuck():
-                    fault = "stuck"
-                if fault:
-                    os.killpg(process.pid, signal.SIGKILL)
-            sleep(_POLL)
+        done = 0
+        try:
+            while not done:
+                sleep(_POLL)
+                now, high = _resident(process.pid)
+                peak = max(peak, high)
+                if not fault:
+                    if monotonic() - begin > seconds:
+                        fault = f"not done in {seconds:.0f} s"
+                    elif now > memory:
+                        fault = f"needs more than {memory / 2**30:.0f} GB"
+                    elif stuck():
+                        fault = "stuck"
+                    if fault:
+                        os.killpg(process.pid, signal.SIGKILL)
+                done, status, usage = os.wait4(process.pid, os.WNOHANG)
+        finally:
+            if not done:  # we are being stopped ourselves
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         taken = monotonic() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode and not fault:
