@@ -13,6 +13,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 _POLL = 0.02
+_ROOT = Path(__file__).parents[2]
+_CHECKOUT = os.pathsep.join([str(_ROOT / "kb"), str(_ROOT / "service")])
+"""What is measured is this checkout, whatever is installed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def run_limited(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, "PYTHONPATH": _CHECKOUT, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
