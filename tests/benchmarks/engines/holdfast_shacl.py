@@ -39,10 +39,7 @@ class Judge(Reasoner):
 def load(data: Path) -> Columns:
     columns = Columns()
     columns.load([str(data)])
-    columns.con.execute(
-        "CREATE TEMP VIEW stated AS SELECT s, p, o, 0::TINYINT AS c, -1 AS r FROM quads"
-    )
-    columns.build()
+    columns.build("SELECT s, p, o, 0 AS c, -1 AS r FROM quads")
     return columns
 
 
