@@ -88,6 +88,8 @@ def show(run: Run, console: Console, workload: str, size: int) -> None:
         console.print(table)
         return
     rows = [row for row in run.rows if (row.workload, row.size) == (workload, size)]
+    if not rows:
+        return
     table = Table(*_PEER_COLUMNS[2:], title=f"{workload}, {size:,}")
     for row in rows:
         table.add_row(*_peer_cells(row, growth(row, run.rows))[2:])
