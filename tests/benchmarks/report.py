@@ -260,7 +260,7 @@ def chart(rows: Sequence[Row], title: str) -> str:
     """
     workloads = list(dict.fromkeys(row.workload for row in rows))
     engines = list(dict.fromkeys(row.engine for row in rows))
-    wide = _LEFT + len(workloads) * (_PANEL + _GAP)
+    wide = max(_LEFT + len(workloads) * (_PANEL + _GAP), 120 * len(engines), 520)
     legend = _TOP + 2 * (_TALL + _GAP) - 4
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {legend + 46}"'
@@ -308,6 +308,8 @@ def _panel(
         return parts
     low_x, high_x = (math.log10(pick(row.triples for row in rows)) for pick in (min, max))
     low_x, high_x = low_x - 0.15, high_x + 0.15
+    if math.floor(high_x) < math.ceil(low_x):  # one size, and no power of ten near
+        low_x, high_x = math.floor(low_x), math.ceil(high_x)
     low_y = math.floor(math.log10(min(values)))
     high_y = max(low_y + 1, math.ceil(math.log10(max(values))))
 
