@@ -6,6 +6,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PEERS := .venv/.peers
 PLAIN := build/plain
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -58,8 +59,13 @@ installed-wheel: wheel
 test: check installed-wheel
 	$(BIN)/pytest
 
-bench: $(INSTALLED)
-	$(BIN)/python tests/benchmarks/bench.py
+# The engines measured against come from the package index, Jena from Maven Central where there is Java.
+$(PEERS): pyproject.toml $(INSTALLED)
+	$(PIP) install --group bench
+	@touch $@
+
+bench: $(PEERS)
+	$(BIN)/python tests/benchmarks/bench.py $(OPTIONS)
 
 docs: $(INSTALLED)
 	$(BIN)/holdfast rules docs

@@ -1,254 +1,326 @@
-"""How long Holdfast takes, as ratios to what parsing alone takes in the same run.
+"""Measures Holdfast against other engines on the same data and shapes, and on its own.
 
-    make bench                                  1,000 and 10,000 ventures
-    python tests/benchmarks/bench.py 100000     another number of ventures
+    make bench                                            all engines and workloads
+    make bench OPTIONS='--sizes 1000 --engines jena'      some
 
-Results are compared first: three rules that look at one venture at a time must find the same here
-and in pySHACL, over the same facts. Nothing asserts a time. Each run adds a row for each size to
-docs/benchmarks.md; with --dry-run it only prints.
+Results are compared first: the multiset of (source shape, focus node, value) of each unit of shapes
+must be that of Holdfast. Times are compared over the units on which they are; the others are named,
+with the reason. Each engine runs in a process of its own with a limit on time and memory. Nothing
+asserts a time. A run adds its rows to docs/benchmarks.md and draws the chart there anew; with
+--dry-run it only prints.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import resource
+import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from importlib.metadata import version
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import monotonic
 
-import pyoxigraph as ox
-import pyshacl
-from rdflib import RDF, Graph, URIRef
-from rdflib.namespace import SH
+from rich.console import Console
 
-from holdfast.assess import assess
-from holdfast.columns import Columns, project
-from holdfast.columns.store import quoted
-from holdfast.compile import Plan
-from holdfast.ontology import read_ontology
-from holdfast.reason import Reasoner, compile_all
-from holdfast.reason.fixpoint import CompiledRule
-from holdfast.rules import read_rules
-from holdfast.shipped import shipped_folder
-from holdfast.synth import DRAWN_UP, write_register
+from alone import measure_alone
+from engines import ENGINES, Engine
+from limits import run_limited
+from report import Row, Run, publish, show
+from workloads import WORKLOADS, Workload, prepare
 
-SIZES = (1_000, 10_000)
-EVIDENCE_UP_TO = 10_000
-"""Evidence is measured up to this many ventures."""
-COMPARED = ("contested-need", "token-membership", "underpowered-post")
-COMPARED_VENTURES = 50
-SEED = 2001
-TABLE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build" / "bench"
+OURS = "holdfast"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One size: seconds for each step, and bytes of memory for each triple."""
+class Limits:
+    """Seconds for one engine on one workload, seconds for one unit of it, bytes of memory."""
 
-    ventures: int
-    triples: int
-    findings: int
-    parse: float
-    load: float
-    reason: float
-    with_evidence: float | None
-    bytes_a_triple: float
+    seconds: float
+    unit_seconds: float
+    memory: int
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Seconds for the compared rules, here and in pySHACL, over the same facts."""
+@dataclass
+class Outcome:
+    """What one engine did: seconds by unit ('*' for all at once), what it found, what it could not.
 
-    findings: int
-    here: float
-    pyshacl: float
+    `load` is None where loading cannot be told from the rest; `peak` is in bytes.
+    """
+
+    load: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    found: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    faults: dict[str, str] = field(default_factory=dict)
+    peak: int = 0
 
 
-class Timed(Reasoner):
-    """A reasoner that notes how long each rule takes."""
+class Bench:
+    """Runs engines on workloads, smallest first, and remembers what each could not do."""
 
-    def run_timed(self) -> dict[str, float]:
-        self.seconds: dict[str, float] = {}
-        self.run()
-        return self.seconds
+    def __init__(self, limits: Limits, folder: Path, console: Console) -> None:
+        self.limits = limits
+        self.console = console
+        self.folder = folder
+        self._given_up: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self._number = 0
 
-    def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
-        begin = perf_counter()
-        super()._run_rule(compiled, plan, params)
-        taken = perf_counter() - begin
-        self.seconds[compiled.rule.id] = self.seconds.get(compiled.rule.id, 0.0) + taken
+    def compare(self, workload: Workload, engines: Sequence[Engine]) -> list[Row]:
+        """A row for each engine, Holdfast first."""
+        every = frozenset(workload.units)
+        self._say(f"{workload.name} {workload.size:,}: {OURS}")
+        self._all_at_once(ENGINES[OURS], workload, every)  # compiles what the next run finds
+        own = self._all_at_once(ENGINES[OURS], workload, every)
+        if own.faults:
+            self._say(f"{workload.name} is left out: Holdfast itself: {own.faults['*']}")
+            return []
+        times = {every: own}
+        rows = [_row(ENGINES[OURS], workload, own, own, every, {})]
+        for engine in engines:
+            if engine.name == OURS:
+                continue
+            self._say(f"{workload.name} {workload.size:,}: {engine.name}")
+            given_up = self._given_up[engine.name, workload.name]
+            outcome, same = self._outcome(engine, workload, own, given_up)
+            if same not in times:
+                times[same] = self._all_at_once(ENGINES[OURS], workload, same)
+            rows.append(_row(engine, workload, outcome, times[same], same, given_up))
+        return rows
+
+    def _outcome(
+        self, engine: Engine, workload: Workload, own: Outcome, given_up: dict[str, str]
+    ) -> tuple[Outcome, frozenset[str]]:
+        """What an engine did on the units where it finds what Holdfast finds, and which these are.
+
+        `given_up` has the units that it could not do at a smaller size, and gets those of this one.
+        """
+        for name, unit in workload.units.items():
+            if engine.sparql and unit.query is None:
+                given_up.setdefault(name, "not one query: SHACL Core")
+        tried = frozenset(workload.units).difference(given_up)
+        if not tried:
+            return Outcome(), tried
+        outcome = self._all_at_once(engine, workload, tried) if engine.whole else None
+        if outcome is None or outcome.faults:
+            why = outcome.faults["*"] if outcome else ""
+            outcome = self._one_by_one(engine, workload, tried)
+            given_up |= outcome.faults
+            if why and not outcome.faults:
+                given_up["all at once"] = why
+        ran = tried.difference(given_up)
+        same = frozenset(name for name in ran if outcome.found[name] == own.found[name])
+        for name in ran - same:
+            given_up[name] = _difference(outcome.found[name], own.found[name])
+        if same and engine.whole and (same < tried or "*" not in outcome.seconds):
+            again = self._all_at_once(engine, workload, same)
+            outcome = outcome if again.faults else again
+        outcome.seconds = {name: s for name, s in outcome.seconds.items() if name in {"*", *same}}
+        return outcome, same
+
+    def _all_at_once(self, engine: Engine, workload: Workload, units: frozenset[str]) -> Outcome:
+        outcome = Outcome()
+        self._start(engine, workload, [("*", workload.file_of(units))], outcome, self.limits)
+        whole = outcome.found.pop("*", Counter())
+        owners = {shape: name for name in sorted(units) for shape in workload.units[name].shapes}
+        for result, times in whole.items():
+            outcome.found[owners.get(result.split("\t")[0], "?")][result] += times
+        return outcome
+
+    def _one_by_one(self, engine: Engine, workload: Workload, units: frozenset[str]) -> Outcome:
+        outcome = Outcome()
+        left = sorted(units)
+        ends = monotonic() + self.limits.seconds
+        while left and monotonic() < ends:
+            pairs = [(name, workload.units[name]) for name in left]
+            files = [(n, unit.query if engine.sparql else unit.file) for n, unit in pairs]
+            limits = Limits(ends - monotonic(), self.limits.unit_seconds, self.limits.memory)
+            self._start(engine, workload, files, outcome, limits)
+            done = {*outcome.seconds, *outcome.faults}
+            if left[0] not in done:
+                break
+            left = [name for name in left if name not in done]
+        for name in left:
+            outcome.faults[name] = f"not reached in {self.limits.seconds:.0f} s"
+        return outcome
+
+    def _start(
+        self,
+        engine: Engine,
+        workload: Workload,
+        files: Sequence[tuple[str, Path | None]],
+        outcome: Outcome,
+        limits: Limits,
+    ) -> None:
+        """One process for these units; what it tells goes into `outcome`."""
+        self._number += 1
+        out = self.folder / "runs" / f"{self._number}-{engine.name}"
+        out.mkdir(parents=True)
+        (out / "units").write_text(
+            "".join(f"{name}\t{file}\n" for name, file in files), encoding="utf-8"
+        )
+        log = out / "log"
+        log.touch()
+        since = [monotonic(), 0.0]
+
+        def stuck() -> bool:
+            """Whether nothing has been told for longer than one unit may take."""
+            told = log.stat().st_size
+            if told != since[1]:
+                since[:] = [monotonic(), told]
+            return len(files) > 1 and monotonic() - since[0] > limits.unit_seconds
+
+        try:
+            command = engine.command(BUILD, limits.memory)
+        except RuntimeError as error:
+            outcome.faults |= {name: str(error) for name, _ in files}
+            return
+        ended = run_limited(
+            [*command, str(workload.data), str(out), str(out / "units")],
+            seconds=limits.seconds,
+            memory=limits.memory,
+            folder=Path(__file__).parent,
+            environment={"HOLDFAST_CACHE": "" if engine.first else str(self.folder / "cache")},
+            stuck=stuck,
+        )
+        outcome.peak = max(outcome.peak, ended.peak)
+        fault = ended.fault
+        if fault == "stuck":
+            fault = f"not done in {limits.unit_seconds:.0f} s"
+        _read(out, outcome, fault)
+        shutil.rmtree(out)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, style="dim", highlight=False)
+
+
+def _read(out: Path, outcome: Outcome, fault: str) -> None:
+    """Take in what a process told; what it was at when it was stopped is at fault."""
+    at, ended = "", False
+    for line in (out / "log").read_text(encoding="utf-8").splitlines():
+        word, *rest = line.split("\t")
+        if word == "loaded" and outcome.load is None:
+            outcome.load = float(rest[0])
+        elif word == "begin":
+            at = rest[0]
+        elif word == "ran":
+            outcome.seconds[rest[0]], at = float(rest[1]), ""
+        elif word == "failed":
+            outcome.faults[rest[0]], at = rest[1], ""
+        elif word == "end":
+            ended = True
+    if not ended:
+        first = (out / "units").read_text(encoding="utf-8").split("\t")[0]
+        if at or not outcome.seconds:
+            outcome.faults[at or first] = fault or "ended without a word"
+    if (out / "results").exists():
+        with (out / "results").open(encoding="utf-8") as results:
+            for line in results:
+                unit, _, result = line.rstrip("\n").partition("\t")
+                if unit in outcome.seconds:
+                    outcome.found[unit][result] += 1
+
+
+def _difference(found: Counter[str], own: Counter[str]) -> str:
+    more, fewer = found - own, own - found
+    example = next(iter(more or fewer)).split("\t", 1)[1].replace("\t", " ")
+    return f"other results: {more.total()} more, {fewer.total()} fewer, such as {example}"
+
+
+def _row(
+    engine: Engine,
+    workload: Workload,
+    outcome: Outcome,
+    own: Outcome,
+    same: frozenset[str],
+    given_up: dict[str, str],
+) -> Row:
+    """A row of the report; with `own` over the same units."""
+    return Row(
+        workload=workload.name,
+        size=workload.size,
+        triples=workload.triples,
+        engine=engine.name,
+        units=len(workload.units),
+        same=len(same),
+        results=sum(own.found[name].total() for name in same),
+        load=outcome.load,
+        seconds=sum(outcome.seconds.values()) if same else None,
+        peak=outcome.peak,
+        own_load=own.load or 0.0,
+        own_seconds=sum(own.seconds.values()),
+        own_peak=own.peak,
+        one_by_one="*" not in outcome.seconds,
+        given_up=dict(given_up),
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES), help="ventures")
-    parser.add_argument("--dry-run", action="store_true", help="add nothing to docs/benchmarks.md")
+    parser.add_argument("--sizes", default="100,1000,10000", help="ventures, such as 100,1000")
+    parser.add_argument("--engines", default=",".join(ENGINES), help=", ".join(ENGINES))
+    parser.add_argument(
+        "--workloads", default=f"alone,{','.join(WORKLOADS)}", help=f"alone, {', '.join(WORKLOADS)}"
+    )
+    parser.add_argument("--rules", default="", help="only these rules or shapes")
+    parser.add_argument("--seconds", type=float, default=300, help="for one engine on one workload")
+    parser.add_argument("--rule-seconds", type=float, default=60, help="for one rule or shape")
+    parser.add_argument("--memory", type=float, default=8, help="GB for one engine")
+    parser.add_argument("--dry-run", action="store_true", help="add nothing to docs/")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-        compared = compare(Path(folder))
-        print(
-            f"{len(COMPARED)} rules over {COMPARED_VENTURES} ventures: the same"
-            f" {compared.findings} findings; {compared.here:.3f} s here, {compared.pyshacl:.1f} s"
-            f" in pySHACL, {compared.pyshacl / compared.here:,.0f} times as long"
-        )
-        for size in sorted(options.sizes):
-            measured = measure(size, Path(folder))
-            print(
-                f"{measured.ventures:,} ventures, {measured.triples:,} triples,"
-                f" {measured.findings:,} findings: parse alone {measured.parse:.2f} s;"
-                f" as ratios to that: {ratios(measured)};"
-                f" {measured.bytes_a_triple:.0f} bytes a triple"
-            )
-            if not options.dry_run:
-                add_row(measured, compared)
-        for rule, seconds in slowest(max(options.sizes), Path(folder)):
-            print(f"  {seconds * 1000:8.0f} ms  {rule}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and with it what it started
+    sizes = sorted(int(size) for size in options.sizes.split(","))
+    chosen = _chosen(options.engines, ENGINES, "engine")
+    workloads = _chosen(options.workloads, ["alone", *WORKLOADS], "workload")
+    console = Console(width=None if sys.stdout.isatty() else 170)
+    limits = Limits(options.seconds, options.rule_seconds, int(options.memory * 2**30))
+    engines = []
+    for name in chosen:
+        lacking = ENGINES[name].missing()
+        if lacking:
+            console.print(f"{name} is left out: it {lacking}")
+        else:
+            engines.append(ENGINES[name])
+    run = Run(versions=[engine.versions() for engine in engines], rows=[], alone=[])
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=BUILD) as folder:
+        bench = Bench(limits, Path(folder), console)
+        for name in workloads:
+            for size in sizes:
+                if name == "alone":
+                    run.alone.append(measure_alone(size, bench.folder, limits.memory))
+                    continue
+                try:
+                    workload = prepare(name, size, bench.folder, BUILD / "fetched")
+                except OSError as error:
+                    console.print(f"{name} is left out: {error}")
+                    break
+                if options.rules:
+                    workload = _only(workload, options.rules.split(","))
+                run.rows.extend(bench.compare(workload, engines))
+                show(run, console, name, size)
+            if name == "alone":
+                show(run, console, name, 0)
+    if not options.dry_run:
+        publish(run, ROOT / "docs")
 
 
-def ratios(measured: Measured) -> str:
-    """Each step in words, as a multiple of parsing alone."""
-    evidence = (
-        f", with evidence {measured.with_evidence / measured.parse:.1f}"
-        if measured.with_evidence is not None
-        else ""
-    )
-    return (
-        f"load {measured.load / measured.parse:.1f},"
-        f" reason {measured.reason / measured.parse:.1f}{evidence}"
-    )
+def _chosen(text: str, known: object, kind: str) -> list[str]:
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in known:  # type: ignore[operator]
+            sys.exit(f"{name} is no {kind}; there are {', '.join(known)}")  # type: ignore[call-overload]
+    return names
 
 
-def measure(size: int, folder: Path) -> Measured:
-    """Parse, load and reason over a register of `size` ventures."""
-    file = _register(size, folder)
-    begin = perf_counter()
-    count = sum(1 for _ in ox.parse(path=str(file), format=ox.RdfFormat.N_QUADS))
-    parse = perf_counter() - begin
-    before = _peak()
-    plain = assess([str(file)], as_of=DRAWN_UP.isoformat(), evidence=False)
-    used = _peak() - before
-    findings = sum(len(venture.findings) for venture in plain.ventures)
-    seconds = dict(plain.seconds)
-    plain.columns.con.close()
-    del plain
-    proved = None
-    if size <= EVIDENCE_UP_TO:
-        proved = assess([str(file)], as_of=DRAWN_UP.isoformat()).seconds["reason"]
-    return Measured(
-        size, count, findings, parse, seconds["load"], seconds["reason"], proved, used / count
-    )
-
-
-def slowest(size: int, folder: Path) -> list[tuple[str, float]]:
-    """The ten rules that take longest, with their seconds."""
-    taken = _reasoned(_register(size, folder)).seconds
-    return sorted(taken.items(), key=lambda item: -item[1])[:10]
-
-
-def compare(folder: Path) -> Compared:
-    """The compared rules here and in pySHACL. Stops where they do not find the same."""
-    reasoner = _reasoned(_register(COMPARED_VENTURES, folder))
-    places = [n for n, compiled in enumerate(reasoner.rules) if compiled.rule.id in COMPARED]
-    here = {
-        (reasoner.rules[rule].rule.id, venture, value)
-        for rule, venture, value in reasoner.columns.rows(
-            "SELECT rule, v.n3, value FROM findings JOIN terms v ON v.id = venture"
-        )
-        if rule in places
-    }
-    facts = _closure(reasoner.columns)
-    prefixes = shipped_folder("ontology") / "holdfast.ttl"
-    there: set[tuple[str, str, str]] = set()
-    begin = perf_counter()
-    for name in COMPARED:
-        shape = reasoner.rules[next(p for p in places if reasoner.rules[p].rule.id == name)].rule
-        shapes = Graph().parse(shape.file).parse(prefixes)
-        _, report, _ = pyshacl.validate(facts, shacl_graph=shapes)
-        assert isinstance(report, Graph)
-        for result in report.subjects(RDF.type, SH.ValidationResult):
-            venture = report.value(result, SH.focusNode)
-            value = report.value(result, SH.value)
-            assert isinstance(venture, URIRef)
-            assert isinstance(value, URIRef)
-            there.add((name, venture.n3(), value.n3()))
-    peer = perf_counter() - begin
-    if here != there:
-        sys.exit(f"not the same findings: {sorted(here ^ there)[:5]}")
-    return Compared(len(here), sum(reasoner.seconds[name] for name in COMPARED), peer)
-
-
-def add_row(measured: Measured, compared: Compared) -> None:
-    """Add one size to the table of docs/benchmarks.md."""
-    evidence = measured.with_evidence
-    cells = (
-        date.today().isoformat(),
-        _machine(),
-        f"Python {platform.python_version()}, duckdb {version('duckdb')},"
-        f" pyoxigraph {version('pyoxigraph')}, pyshacl {version('pyshacl')}",
-        f"{measured.ventures:,}",
-        f"{measured.triples:,}",
-        f"{measured.findings:,}",
-        f"{measured.parse:.2f} s",
-        f"{measured.load / measured.parse:.1f}",
-        f"{measured.reason / measured.parse:.1f}",
-        f"{evidence / measured.parse:.1f}" if evidence is not None else "not measured",
-        f"{measured.bytes_a_triple:.0f}",
-        f"{compared.pyshacl / compared.here:,.0f}",
-    )
-    with TABLE.open("a", encoding="utf-8") as table:
-        table.write(f"| {' | '.join(cells)} |\n")
-
-
-def _register(size: int, folder: Path) -> Path:
-    file = folder / f"{size}.nq"
-    if not file.exists():
-        write_register(size, SEED, file)
-    return file
-
-
-def _reasoned(file: Path) -> Timed:
-    ontology = read_ontology()
-    columns = Columns()
-    columns.load([str(file)], background=ontology.files)
-    projection = project(columns, DRAWN_UP.isoformat(), DRAWN_UP)
-    strata = compile_all(read_rules(ontology), ontology, columns.superclasses)
-    reasoner = Timed(columns, strata, ontology, projection.hidden)
-    reasoner.run_timed()
-    return reasoner
-
-
-def _closure(columns: Columns) -> Graph:
-    """Every stated and inferred triple, as an rdflib graph."""
-    lines = [
-        f"{subject} <{predicate}> {value} ."
-        for predicate in columns.predicates
-        for subject, value in columns.rows(
-            f"SELECT s.n3, o.n3 FROM {quoted(predicate)} JOIN terms s ON s.id = s"
-            " JOIN terms o ON o.id = o"
-        )
-    ]
-    return Graph().parse(data="\n".join(lines), format="nt")
-
-
-def _peak() -> int:
-    """The most memory this process has had, in bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
-def _machine() -> str:
-    cores = os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
-    count = _WORDS[cores] if cores < len(_WORDS) else str(cores)
-    return f"{count} core{'s' if cores != 1 else ''}, {memory} GB"
+def _only(workload: Workload, names: Sequence[str]) -> Workload:
+    units = {name: unit for name, unit in workload.units.items() if name in names}
+    if not units:
+        sys.exit(f"{workload.name} has none of {', '.join(names)}")
+    return Workload(workload.name, workload.size, workload.data, workload.triples, units)
 
 
 if __name__ == "__main__":
