@@ -16,7 +16,7 @@ from holdfast.columns import AsOf, Columns, check_terms, doubts_in, project
 from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
-from holdfast.reason import Reasoner, compile_all, standings_of
+from holdfast.reason import Reasoner, reason, standings_of
 from holdfast.reason.proof import Proofs
 from holdfast.rules import Rule, read_rules
 from holdfast.vocabulary import BASES, HF, RDF_TYPE, nearest
@@ -159,9 +159,9 @@ def _assessed(
     check_terms(columns, columns.files, ontology)
     projection = project(columns, as_of, today)
     loaded = perf_counter()
-    strata = compile_all(chosen, ontology, columns.superclasses, memory)
-    reasoner = Reasoner(columns, strata, ontology, projection.hidden, memory)
-    reasoner.run(progress)
+    reasoner, inconsistencies = reason(
+        columns, chosen, ontology, projection.hidden, memory=memory, progress=progress
+    )
     ventures = _ventures(reasoner, ontology, evidence=evidence)
     reasoned = perf_counter()
     memory.save()

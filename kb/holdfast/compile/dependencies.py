@@ -82,6 +82,43 @@ def template_keys(algebra: CompValue, superclasses: Mapping[str, Iterable[str]])
     return frozenset(keys)
 
 
+def template_ends(
+    algebra: CompValue, focus: str
+) -> dict[str, list[tuple[frozenset[str], frozenset[str]]]]:
+    """For each predicate that a CONSTRUCT query writes what its pattern says of both ends.
+
+    `focus` is what the rule's target says of $this. It is the classes asked of a term, by IRI, `^p` for the object of a predicate p that it must
+    be, and `p` for the subject. One pair, of subject and value, for each triple of the template.
+    """
+    asked = [*_types_asked(algebra.p), *_ends_asked(algebra.p)]
+    told: dict[Any, set[str]] = {Variable("this"): {focus}}
+    for node, name in asked:
+        told.setdefault(node, set()).add(name)
+    ends: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+    for subject, predicate, value in algebra.template:
+        pair = frozenset(told.get(subject, ())), frozenset(told.get(value, ()))
+        ends.setdefault(str(predicate), []).append(pair)
+    return ends
+
+
+def _ends_asked(node: Any) -> set[tuple[Any, str]]:
+    """The predicates of which every solution of a pattern makes its variables subject or object."""
+    if not isinstance(node, CompValue) or node.name in ("Union", "Graph"):
+        return set()
+    if node.name == "BGP":
+        plain = [(s, str(p), o) for s, p, o in node.triples if isinstance(p, URIRef) and p != _TYPE]
+        return {(s, p) for s, p, _ in plain} | {(o, f"^{p}") for _, p, o in plain}
+    if node.name in ("LeftJoin", "Minus"):
+        return _ends_asked(node.p1)
+    if node.name == "Project":
+        return {(s, name) for s, name in _ends_asked(node.p) if s in node.PV}
+    return {
+        pair
+        for part in (node.get("p"), node.get("p1"), node.get("p2"))
+        for pair in _ends_asked(part)
+    }
+
+
 def _types_asked(node: Any) -> set[tuple[Any, str]]:
     """The classes that every solution of a pattern has for its variables."""
     if not isinstance(node, CompValue) or node.name in ("Union", "Graph"):
