@@ -90,33 +90,50 @@ def template_ends(
     `focus` is what the rule's target says of $this. It is the classes asked of a term, by IRI, `^p` for the object of a predicate p that it must
     be, and `p` for the subject. One pair, of subject and value, for each triple of the template.
     """
-    asked = [*_types_asked(algebra.p), *_ends_asked(algebra.p)]
-    told: dict[Any, set[str]] = {Variable("this"): {focus}}
-    for node, name in asked:
-        told.setdefault(node, set()).add(name)
     ends: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
-    for subject, predicate, value in algebra.template:
-        pair = frozenset(told.get(subject, ())), frozenset(told.get(value, ()))
-        ends.setdefault(str(predicate), []).append(pair)
+    for asked in _ends_asked(algebra.p):
+        told: dict[Any, set[str]] = {Variable("this"): {focus}}
+        for node, name in asked:
+            told.setdefault(node, set()).add(name)
+        for subject, predicate, value in algebra.template:
+            pair = tuple(
+                frozenset(told.get(end, ()) if isinstance(end, Variable) else (f"={end}",))
+                for end in (subject, value)
+            )
+            ends.setdefault(str(predicate), []).append((pair[0], pair[1]))
     return ends
 
 
-def _ends_asked(node: Any) -> set[tuple[Any, str]]:
-    """The predicates of which every solution of a pattern makes its variables subject or object."""
-    if not isinstance(node, CompValue) or node.name in ("Union", "Graph"):
-        return set()
+_MOST_ALTERNATIVES = 64
+
+_Asked = frozenset[tuple[Any, str]]
+
+
+def _ends_asked(node: Any) -> list[_Asked]:
+    """What a pattern asks of its terms, in each of the ways in which it may be met."""
+    if not isinstance(node, CompValue) or node.name == "Graph":
+        return [frozenset()]
     if node.name == "BGP":
-        plain = [(s, str(p), o) for s, p, o in node.triples if isinstance(p, URIRef) and p != _TYPE]
-        return {(s, p) for s, p, _ in plain} | {(o, f"^{p}") for _, p, o in plain}
-    if node.name in ("LeftJoin", "Minus"):
+        found: set[tuple[Any, str]] = set()
+        for s, p, o in node.triples:
+            if p == _TYPE and isinstance(o, URIRef):
+                found.add((s, str(o)))
+            elif isinstance(p, URIRef):
+                found |= {(s, str(p)), (o, f"^{p}")}
+        return [frozenset(found)]
+    if node.name == "Union":
+        ways = [*_ends_asked(node.p1), *_ends_asked(node.p2)]
+    elif node.name in ("LeftJoin", "Minus"):
         return _ends_asked(node.p1)
-    if node.name == "Project":
-        return {(s, name) for s, name in _ends_asked(node.p) if s in node.PV}
-    return {
-        pair
-        for part in (node.get("p"), node.get("p1"), node.get("p2"))
-        for pair in _ends_asked(part)
-    }
+    elif node.name == "Project":
+        return [
+            frozenset((s, name) for s, name in way if s in node.PV) for way in _ends_asked(node.p)
+        ]
+    else:
+        ways = [frozenset()]
+        for part in (node.get("p"), node.get("p1"), node.get("p2")):
+            ways = [one | other for one in ways for other in _ends_asked(part)]
+    return ways if len(ways) <= _MOST_ALTERNATIVES else [frozenset()]
 
 
 def _types_asked(node: Any) -> set[tuple[Any, str]]:

@@ -117,6 +117,8 @@ class Axioms:
     """The classes that have members or are spoken of, by key."""
     superclasses: tuple[tuple[str, str], ...]
     """Each class with each class above it, by IRI or as a blank node."""
+    individuals: Mapping[str, frozenset[str]]
+    """The classes of what the ontology itself says to be of some class, by IRI."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,6 +299,7 @@ def read_axioms(
         tuple(dict.fromkeys(forbidding)),
         schema.populated,
         schema.superclasses(),
+        schema.individuals,
     )
 
 

@@ -145,6 +145,13 @@ class Schema:
                 {"p": [columns.predicates[p] for p in (*known, RDF_TYPE)]},
             )
         )
+        self.individuals: dict[str, frozenset[str]] = {}
+        for thing, cls in columns.rows(
+            "SELECT a.lex, b.lex FROM quads JOIN terms a ON a.id = s JOIN terms b ON b.id = o"
+            " WHERE background AND p = $type AND a.cls = 0 AND b.cls = 0",
+            {"type": columns.predicates[RDF_TYPE]},
+        ):
+            self.individuals[thing] = self.individuals.get(thing, frozenset()) | {cls}
         cells: dict[int, dict[str, Given]] = {}
         for predicate, t, s, o, c, r in [*rows, *links]:
             if r in self._derived:

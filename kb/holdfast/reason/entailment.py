@@ -67,7 +67,9 @@ def reason(
         written = {key for rule in rules for key in writes_of(rule, above, ontology, known)}
         chosen = live(axioms, columns, written)
         concluding = [axiom for axiom in chosen if axiom.target is not None]
-        strata = compile_all(rules, ontology, axioms.superclasses, memory, concluding)
+        strata = compile_all(
+            rules, ontology, axioms.superclasses, memory, concluding, axioms.individuals
+        )
         reasoner = Reasoner(columns, strata, ontology, hidden, memory)
         reasoner.run(progress)
         for axiom in concluding:
@@ -99,6 +101,7 @@ def _with_inferred(axioms: Axioms, reasoner: Reasoner, *, vocabulary: bool) -> A
         tuple(dict.fromkeys((*axioms.forbidding, *again.forbidding))),
         axioms.classes,
         tuple(dict.fromkeys((*axioms.superclasses, *again.superclasses))),
+        axioms.individuals,
     )
 
 

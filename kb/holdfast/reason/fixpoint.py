@@ -77,6 +77,7 @@ def compile_all(
     superclasses: Sequence[tuple[str, str]],
     memory: Memory | None = None,
     axioms: Sequence[Axiom] = (),
+    individuals: Mapping[str, frozenset[str]] | None = None,
 ) -> list[list[CompiledRule]]:
     """Rules and axioms compiled, stratum by stratum; plans that `memory` knows are taken from it.
 
@@ -94,7 +95,7 @@ def compile_all(
                 for group, plan, deltas in axiom_rules(stratum.axioms, stratum.feeds, taken)
             ),
         ]
-        for stratum in strata_of(rules, ontology, above, memory, axioms)
+        for stratum in strata_of(rules, ontology, above, memory, axioms, individuals)
     ]
 
 

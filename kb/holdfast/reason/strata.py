@@ -47,6 +47,7 @@ def strata_of(
     superclasses: Mapping[str, Sequence[str]],
     memory: Memory | None = None,
     axioms: Sequence[Axiom] = (),
+    individuals: Mapping[str, frozenset[str]] | None = None,
 ) -> list[Stratum]:
     """The rules in strata, lowest first; within a stratum by sh:order, then id.
 
@@ -61,7 +62,7 @@ def strata_of(
     writes |= {name: axiom.writes for name, axiom in named.items()}
     reads = {rule.id: _all_reads(rule, ontology, memory) for rule in ordered}
     reads |= {name: (set(axiom.reads), set()) for name, axiom in named.items()}
-    nothing_new = _nothing_new(ordered, named, superclasses, memory)
+    nothing_new = _nothing_new(ordered, named, superclasses, individuals or {}, memory)
     arrows = [a for a in _arrows(reads, writes) if (a.writer, a.reader) not in nothing_new]
     outgoing: dict[str, list[str]] = {name: [] for name in reads}
     inner_of: dict[str, list[_Arrow]] = {name: [] for name in reads}
@@ -190,6 +191,7 @@ def _nothing_new(
     rules: Iterable[Rule],
     axioms: Mapping[str, Axiom],
     superclasses: Mapping[str, Sequence[str]],
+    individuals: Mapping[str, frozenset[str]],
     memory: Memory,
 ) -> set[tuple[str, str]]:
     """The rules and axioms of which the rule gives the axiom nothing that was not known before.
@@ -207,6 +209,14 @@ def _nothing_new(
             kinds.setdefault(end, set()).update((cls, *superclasses.get(cls, ())))
             by_property.setdefault(atom.predicate, []).append((name, subject, cls))
     found: set[tuple[str, str]] = set()
+    for writer, axiom in axioms.items():
+        if len(axiom.atoms) != 1 or axiom.target is None:
+            continue
+        ends = {"a0.s": axiom.atoms[0].predicate, "a0.o": f"^{axiom.atoms[0].predicate}"}
+        for name, subject, cls in by_property.get(axiom.target, ()):
+            place = ends.get(axiom.head[0] if subject else axiom.head[1], "")
+            if cls in kinds.get(place, ()):
+                found.add((writer, name))
     for rule in rules:
         if rule.kind != "inference":
             continue
@@ -215,7 +225,7 @@ def _nothing_new(
         if rule.target.kind == "targetObjectsOf":
             focus = f"^{focus}"
 
-        def ends(rule: Rule = rule, focus: str = focus) -> dict[str, list[list[list[str]]]]:
+        def ends_of(rule: Rule = rule, focus: str = focus) -> dict[str, list[list[list[str]]]]:
             if rule.algebra.name != "ConstructQuery":
                 return {}
             return {
@@ -223,9 +233,12 @@ def _nothing_new(
                 for predicate, pairs in template_ends(rule.algebra, focus).items()
             }
 
-        for predicate, pairs in memory.remember("ends", [rule.query, focus], ends).items():
+        for predicate, pairs in memory.remember("ends", [rule.query, focus], ends_of).items():
             for name, subject, cls in by_property.get(predicate, ()):
                 asked = [set(pair[0] if subject else pair[1]) for pair in pairs]
+                for known in asked:
+                    for one in list(known):
+                        known |= individuals.get(one.removeprefix("="), frozenset())
                 if all(
                     cls in known.union(*(superclasses.get(one, ()) for one in known))
                     or any(cls in kinds.get(end, ()) for end in known)
