@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from holdfast.columns import Columns
+from holdfast.columns.store import quoted
 from holdfast.compile import (
     ANY_TYPE,
     Axiom,
@@ -88,6 +89,20 @@ def reason(
     )
 
 
+def sentences_for(columns: Columns, inconsistency: Inconsistency) -> list[str]:
+    """The premises of an inconsistency as triples in words, axioms among them."""
+    branches = " UNION ALL ".join(
+        f"SELECT t, s, {number}::BIGINT AS p, o FROM {quoted(predicate)}"
+        " WHERE t IN (SELECT unnest($t::BIGINT[]))"
+        for predicate, number in sorted(columns.predicates.items())
+    )
+    rows = columns.rows(
+        f"SELECT s, p, o FROM ({branches}) ORDER BY t", {"t": list(inconsistency.premises)}
+    )
+    names = columns.labels({term for row in rows for term in row})
+    return [" ".join(names[term] for term in row) for row in rows]
+
+
 def _with_inferred(axioms: Axioms, reasoner: Reasoner, *, vocabulary: bool) -> Axioms:
     """These axioms and those that the triples add which a run has inferred."""
     derived = [
@@ -141,4 +156,4 @@ def contradictions(columns: Columns, axioms: Iterable[Axiom]) -> list[Inconsiste
     return found
 
 
-__all__ = ["Inconsistency", "contradictions", "entail", "reason"]
+__all__ = ["Inconsistency", "contradictions", "entail", "reason", "sentences_for"]
