@@ -165,6 +165,7 @@ def closed(folder: Path, turtle: str) -> tuple[Columns, Reasoner, list[Inconsist
     file = folder / "register.ttl"
     file.write_text(PREFIXES + turtle)
     columns = Columns()
+    columns.con.execute("SET threads = 1")  # a few triples
     columns.load([str(file)])
     columns.build(f"SELECT s, p, o, 0 AS c, {STATED} AS r FROM quads")
     return columns, *entail(columns)

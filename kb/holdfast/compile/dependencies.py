@@ -87,8 +87,10 @@ def template_ends(
 ) -> dict[str, list[tuple[frozenset[str], frozenset[str]]]]:
     """For each predicate that a CONSTRUCT query writes what its pattern says of both ends.
 
-    `focus` is what the rule's target says of $this. It is the classes asked of a term, by IRI, `^p` for the object of a predicate p that it must
-    be, and `p` for the subject. One pair, of subject and value, for each triple of the template.
+    `focus` is what the rule's target says of $this. It is the classes asked of a term, by IRI,
+    `^p` for the object of a predicate p that it must be, `p` for the subject, and `=x` where the
+    term is x itself. One pair, of subject and value, for each triple of the template and each way
+    of meeting the pattern.
     """
     ends: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
     for asked in _ends_asked(algebra.p):
