@@ -13,10 +13,11 @@ from typing import Any
 import duckdb
 
 from holdfast.columns import AsOf, Columns, Limits, check_terms, doubts_in, project
-from holdfast.errors import HoldfastError, UnknownNameError
+from holdfast.columns.scrutiny import NAMED
+from holdfast.errors import HoldfastError, UnknownNameError, printable
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
-from holdfast.reason import Reasoner, compile_all, standings_of
+from holdfast.reason import Inconsistency, Reasoner, reason, sentences_for, standings_of
 from holdfast.reason.proof import Proofs
 from holdfast.rules import Rule, read_rules
 from holdfast.vocabulary import BASES, HF, RDF_TYPE, nearest
@@ -62,6 +63,21 @@ class VentureAssessment:
     outlook: str = ""
 
 
+@dataclass(frozen=True)
+class Contradiction:
+    """What cannot be true together by an axiom.
+
+    `rule` is that of OWL 2 RL, e.g. owl:cax-dw; `nodes` are IRIs; `premises` are the statements
+    that clash, axioms among them; `certainty` is that of the least certain of them.
+    """
+
+    rule: str
+    nodes: tuple[str, ...]
+    message: str
+    premises: tuple[str, ...]
+    certainty: str
+
+
 @dataclass
 class Assessment:
     """An assessment with all that is needed to explain it.
@@ -80,6 +96,7 @@ class Assessment:
     columns: Columns
     reasoner: Reasoner
     projection: AsOf
+    inconsistencies: tuple[Contradiction, ...] = ()
 
     def doubts(self) -> list[str]:
         """What a reader should know before trusting this assessment, in sentences.
@@ -87,7 +104,10 @@ class Assessment:
         Files that were left out, values that cannot be read, phases out of order, no venture at
         all.
         """
-        return doubts_in(self.columns)
+        shown = [clash.message for clash in self.inconsistencies[:NAMED]]
+        if len(self.inconsistencies) > NAMED:
+            shown.append(f"… and {len(self.inconsistencies) - NAMED} more contradictions.")
+        return [*doubts_in(self.columns), *shown]
 
     def venture(self, iri: str) -> VentureAssessment:
         """The venture of that IRI, or whose IRI ends in that name. Raises UnknownNameError."""
@@ -171,9 +191,9 @@ def _assessed(
     check_terms(columns, columns.files, ontology)
     projection = project(columns, as_of, today)
     loaded = perf_counter()
-    strata = compile_all(chosen, ontology, columns.superclasses, memory)
-    reasoner = Reasoner(columns, strata, ontology, projection.hidden, memory)
-    reasoner.run(progress)
+    reasoner, inconsistencies = reason(
+        columns, chosen, ontology, projection.hidden, memory=memory, progress=progress
+    )
     ventures = _ventures(reasoner, ontology, evidence=evidence)
     reasoned = perf_counter()
     memory.save()
@@ -188,7 +208,37 @@ def _assessed(
         columns=columns,
         reasoner=reasoner,
         projection=projection,
+        inconsistencies=tuple(_contradiction(columns, ontology, one) for one in inconsistencies),
     )
+
+
+def _contradiction(columns: Columns, ontology: Ontology, found: Inconsistency) -> Contradiction:
+    names = columns.labels(found.nodes)
+    premises = sentences_for(columns, found)
+    texts = dict(
+        columns.rows(
+            "SELECT id, coalesce(lex, n3) FROM terms WHERE id IN (SELECT unnest($n::BIGINT[]))",
+            {"n": list(found.nodes)},
+        )
+    )
+    about = " and ".join(names[node] for node in found.nodes)
+    return Contradiction(
+        rule=found.rule,
+        nodes=tuple(texts[node] for node in found.nodes),
+        message=printable(
+            f"{about}: what is recorded cannot all be true ({found.rule}): {'; '.join(premises)}."
+        ),
+        premises=tuple(premises),
+        certainty=_certainties(ontology).get(found.certainty, "stated"),
+    )
+
+
+def _certainties(ontology: Ontology) -> dict[int, str]:
+    return {
+        rank: ontology.notation(HF + name)
+        for name in ("stated", "perceived", "hedged", "derived", "estimated")
+        if (rank := ontology.ranks.get(HF + name)) is not None
+    }
 
 
 def _ventures(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> list[VentureAssessment]:
@@ -252,11 +302,7 @@ def _findings(
         {"rules": list(asked), "asked": list(asked.values())},
     )
     names = _names_of(columns, {text for row in rows for text in row[7:] if text is not None})
-    certainties = {
-        rank: ontology.notation(HF + name)
-        for name in ("stated", "perceived", "hedged", "derived", "estimated")
-        if (rank := ontology.ranks.get(HF + name)) is not None
-    }
+    certainties = _certainties(ontology)
     found: dict[int, list[Finding]] = {}
     for number, venture, rule_number, basis, effect, c, iri, value, this, *bound in rows:
         rule = reasoner.rules[rule_number].rule

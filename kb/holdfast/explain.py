@@ -306,7 +306,7 @@ class _Teller:
 
     def _inferred(self, triple: int, shown: set[int | str]) -> Step:
         _, _, _, c, r = self.triples[triple]
-        rule = self.assessment.reasoner.rules[r].rule.id
+        rule = self.assessment.reasoner.rules[r].name
         sentence = self.sentence(triple)
         certainty = self.certainties.get(c, "")
         if triple in shown:

@@ -322,6 +322,7 @@ def json_of(
                 }
                 for venture in _by_iri(ventures)
             ],
+            "inconsistencies": [asdict(one) for one in assessment.inconsistencies],
         }
     )
 

@@ -495,7 +495,17 @@ class Columns:
         self.next_triple += found
         if predicate == RDF_TYPE:
             self._close_types(start)
+        elif found and predicate == RDFS + "subClassOf":
+            self.superclasses = self._read_superclasses()
+            self._close_types(0)
         return found
+
+    def forget_inferred(self) -> None:
+        """Take out of the tables all that was inferred; types stay closed over sub-classes."""
+        for predicate in self.predicates:
+            self.con.execute(f"DELETE FROM {quoted(predicate)} WHERE r NOT IN ({STATED}, {AS_OF})")
+        self.superclasses = self._read_superclasses()
+        self._close_types(0)
 
     def _read_superclasses(self) -> list[tuple[str, str]]:
         """Each class of the background with each class above it, near or far."""

@@ -7,13 +7,25 @@ from holdfast.compile.dependencies import (
     group_of,
     meets,
     reads_of,
+    template_ends,
     template_keys,
 )
 from holdfast.compile.kept import from_json, to_json
+from holdfast.compile.owl import (
+    Axiom,
+    AxiomRule,
+    Axioms,
+    axiom_rules,
+    contradictions_sql,
+    live,
+    read_axioms,
+)
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.ruleplans import Template, compile_pattern, compile_rule
+from holdfast.compile.schema import schema_keys
 
 __all__ = [
-    "ANYTHING", "ANY_TYPE", "Plan", "Reads", "Refusal", "Template", "compile_pattern",
-    "compile_rule", "from_json", "group_of", "meets", "reads_of", "template_keys", "to_json",
+    "ANYTHING", "ANY_TYPE", "Axiom", "AxiomRule", "Axioms", "Plan", "Reads", "Refusal", "Template",
+    "axiom_rules", "compile_pattern", "compile_rule", "contradictions_sql", "from_json", "group_of", "live",
+    "meets", "read_axioms", "reads_of", "schema_keys", "template_ends", "template_keys", "to_json",
 ]  # fmt: skip

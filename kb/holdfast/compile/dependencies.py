@@ -82,6 +82,62 @@ def template_keys(algebra: CompValue, superclasses: Mapping[str, Iterable[str]])
     return frozenset(keys)
 
 
+def template_ends(
+    algebra: CompValue, focus: str
+) -> dict[str, list[tuple[frozenset[str], frozenset[str]]]]:
+    """For each predicate that a CONSTRUCT query writes what its pattern says of both ends.
+
+    `focus` is what the rule's target says of $this. It is the classes asked of a term, by IRI,
+    `^p` for the object of a predicate p that it must be, `p` for the subject, and `=x` where the
+    term is x itself. One pair, of subject and value, for each triple of the template and each way
+    of meeting the pattern.
+    """
+    ends: dict[str, list[tuple[frozenset[str], frozenset[str]]]] = {}
+    for asked in _ends_asked(algebra.p):
+        told: dict[Any, set[str]] = {Variable("this"): {focus}}
+        for node, name in asked:
+            told.setdefault(node, set()).add(name)
+        for subject, predicate, value in algebra.template:
+            pair = tuple(
+                frozenset(told.get(end, ()) if isinstance(end, Variable) else (f"={end}",))
+                for end in (subject, value)
+            )
+            ends.setdefault(str(predicate), []).append((pair[0], pair[1]))
+    return ends
+
+
+_MOST_ALTERNATIVES = 64
+
+_Asked = frozenset[tuple[Any, str]]
+
+
+def _ends_asked(node: Any) -> list[_Asked]:
+    """What a pattern asks of its terms, in each of the ways in which it may be met."""
+    if not isinstance(node, CompValue) or node.name == "Graph":
+        return [frozenset()]
+    if node.name == "BGP":
+        found: set[tuple[Any, str]] = set()
+        for s, p, o in node.triples:
+            if p == _TYPE and isinstance(o, URIRef):
+                found.add((s, str(o)))
+            elif isinstance(p, URIRef):
+                found |= {(s, str(p)), (o, f"^{p}")}
+        return [frozenset(found)]
+    if node.name == "Union":
+        ways = [*_ends_asked(node.p1), *_ends_asked(node.p2)]
+    elif node.name in ("LeftJoin", "Minus"):
+        return _ends_asked(node.p1)
+    elif node.name == "Project":
+        return [
+            frozenset((s, name) for s, name in way if s in node.PV) for way in _ends_asked(node.p)
+        ]
+    else:
+        ways = [frozenset()]
+        for part in (node.get("p"), node.get("p1"), node.get("p2")):
+            ways = [one | other for one in ways for other in _ends_asked(part)]
+    return ways if len(ways) <= _MOST_ALTERNATIVES else [frozenset()]
+
+
 def _types_asked(node: Any) -> set[tuple[Any, str]]:
     """The classes that every solution of a pattern has for its variables."""
     if not isinstance(node, CompValue) or node.name in ("Union", "Graph"):

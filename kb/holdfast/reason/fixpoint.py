@@ -19,7 +19,17 @@ from rdflib import Variable
 
 from holdfast.columns import Columns
 from holdfast.columns.store import quoted
-from holdfast.compile import Plan, Refusal, Template, compile_rule, from_json, to_json
+from holdfast.compile import (
+    Axiom,
+    AxiomRule,
+    Plan,
+    Refusal,
+    Template,
+    axiom_rules,
+    compile_rule,
+    from_json,
+    to_json,
+)
 from holdfast.compile.values import n3_of
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
@@ -38,12 +48,27 @@ _FINDING_TABLES = frozenset(
 
 @dataclass(frozen=True)
 class CompiledRule:
-    """A rule with its plan; `deltas` are its semi-naive variants, one for a recursive pattern."""
+    """A rule with its plan; `deltas` are its semi-naive variants, one for a recursive pattern.
+
+    `axioms` are those that the rule stands for, where it was made of axioms.
+    """
 
     rule: Rule
     plan: Plan
     templates: tuple[Template, ...]
     deltas: tuple[Plan, ...]
+    axioms: AxiomRule | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it: the rule's id, or the rule of OWL 2 RL."""
+        return self.axioms.name if self.axioms else self.rule.id
+
+    def traced(self, memory: Memory | None = None) -> tuple[Plan, tuple[Template, ...]]:
+        """Its plan and templates with lineage."""
+        if self.axioms:
+            return self.axioms.plan(lineage=True), self.templates
+        return plan_of(self.rule, memory, lineage=True)
 
 
 def compile_all(
@@ -51,17 +76,26 @@ def compile_all(
     ontology: Ontology,
     superclasses: Sequence[tuple[str, str]],
     memory: Memory | None = None,
+    axioms: Sequence[Axiom] = (),
+    individuals: Mapping[str, frozenset[str]] | None = None,
 ) -> list[list[CompiledRule]]:
-    """The rules compiled, stratum by stratum; plans that `memory` knows are taken from there.
+    """Rules and axioms compiled, stratum by stratum; plans that `memory` knows are taken from it.
 
     Raises RuleError; then none is to be run.
     """
     above: dict[str, list[str]] = {}
     for low, high in superclasses:
         above.setdefault(low, []).append(high)
+    taken: set[str] = set()
     return [
-        [compiled(rule, stratum.feeds, memory) for rule in stratum.rules]
-        for stratum in strata_of(rules, ontology, above, memory)
+        [
+            *(compiled(rule, stratum.feeds, memory) for rule in stratum.rules),
+            *(
+                CompiledRule(group.as_rule(), plan, group.templates, deltas, group)
+                for group, plan, deltas in axiom_rules(stratum.axioms, stratum.feeds, taken)
+            ),
+        ]
+        for stratum in strata_of(rules, ontology, above, memory, axioms, individuals)
     ]
 
 

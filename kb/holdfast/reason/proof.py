@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from holdfast.columns.store import AS_OF, STATED, SUBCLASS, quoted
 from holdfast.compile import Plan, Template
-from holdfast.reason.fixpoint import Reasoner, plan_of
+from holdfast.reason.fixpoint import Reasoner
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS
 
 WAYS = 16
@@ -67,9 +67,9 @@ class Proofs:
         """The temporary table with a rule's solutions and their triples."""
         name = f"lineage_{number}"
         if number not in self._plans:
-            rule = self.reasoner.rules[number].rule
-            plan, templates = plan_of(rule, self.reasoner.memory, lineage=True)
-            self.reasoner.materialise(plan, name, {}, rule)
+            compiled = self.reasoner.rules[number]
+            plan, templates = compiled.traced(self.reasoner.memory)
+            self.reasoner.materialise(plan, name, {}, compiled.rule)
             self._plans[number] = plan, templates
         return name, *self._plans[number]
 

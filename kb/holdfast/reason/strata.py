@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
-from holdfast.compile import Refusal, meets, reads_of, template_keys
+from holdfast.compile import (
+    ANY_TYPE,
+    ANYTHING,
+    Axiom,
+    Refusal,
+    reads_of,
+    template_ends,
+    template_keys,
+)
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology
 from holdfast.rules import EFFECTS, Rule
-from holdfast.vocabulary import BASES, HF, RDF_TYPE
+from holdfast.vocabulary import BASES, HF, RDF_TYPE, RDFS
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Rules that run together. `feeds` names what a recursive stratum writes that it also reads."""
+    """Rules and axioms that run together.
+
+    `feeds` names what a recursive stratum writes that it also reads.
+    """
 
     rules: tuple[Rule, ...]
     feeds: frozenset[str]
+    axioms: tuple[Axiom, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,46 +46,121 @@ def strata_of(
     ontology: Ontology,
     superclasses: Mapping[str, Sequence[str]],
     memory: Memory | None = None,
+    axioms: Sequence[Axiom] = (),
+    individuals: Mapping[str, frozenset[str]] | None = None,
 ) -> list[Stratum]:
     """The rules in strata, lowest first; within a stratum by sh:order, then id.
 
-    Raises RuleError for a cycle through negation or counting, and names the cycle.
+    Axioms stand as low as what they read allows, as many as can be together. Raises RuleError for a
+    cycle through negation or counting, and names the cycle.
     """
     ordered = sorted(rules, key=lambda rule: (rule.order, rule.id))
     by_id = {rule.id: rule for rule in ordered}
+    named = _named(axioms)
     memory = memory or Memory(None)
-    writes = {rule.id: _writes(rule, superclasses, ontology, memory) for rule in ordered}
-    arrows = _arrows(ordered, writes, ontology, memory)
-    outgoing: dict[str, list[str]] = {rule.id: [] for rule in ordered}
+    writes = {rule.id: writes_of(rule, superclasses, ontology, memory) for rule in ordered}
+    writes |= {name: axiom.writes for name, axiom in named.items()}
+    reads = {rule.id: _all_reads(rule, ontology, memory) for rule in ordered}
+    reads |= {name: (set(axiom.reads), set()) for name, axiom in named.items()}
+    nothing_new = _nothing_new(ordered, named, superclasses, individuals or {}, memory)
+    arrows = [a for a in _arrows(reads, writes) if (a.writer, a.reader) not in nothing_new]
+    outgoing: dict[str, list[str]] = {name: [] for name in reads}
+    inner_of: dict[str, list[_Arrow]] = {name: [] for name in reads}
     for arrow in arrows:
         outgoing[arrow.reader].append(arrow.writer)
+        inner_of[arrow.reader].append(arrow)
     strata: list[Stratum] = []
-    for component in _components(outgoing):
-        members = frozenset(component)
-        inner = [a for a in arrows if a.reader in members and a.writer in members]
+    for members in _batches(_components(outgoing), outgoing, named):
+        inner = [a for name in members for a in inner_of[name] if a.writer in members]
         broken = next((arrow for arrow in inner if arrow.below), None)
         if broken is not None:
-            raise _cycle(broken, inner, by_id)
-        chosen = tuple(
-            sorted((by_id[name] for name in component), key=lambda rule: (rule.order, rule.id))
+            raise _cycle(broken, inner, by_id, named)
+        strata.append(
+            Stratum(
+                tuple(rule for rule in ordered if rule.id in members),
+                frozenset(_feed(arrow.key) for arrow in inner),
+                tuple(axiom for name, axiom in named.items() if name in members),
+            )
         )
-        strata.append(Stratum(chosen, frozenset(_feed(arrow.key) for arrow in inner)))
     return strata
 
 
-def _writes(
+def _named(axioms: Iterable[Axiom]) -> dict[str, Axiom]:
+    """The axioms by a name that each has alone."""
+    named: dict[str, Axiom] = {}
+    for axiom in axioms:
+        name, number = axiom.id, 1
+        while name in named:
+            number += 1
+            name = f"{axiom.id} {number}"
+        named[name] = axiom
+    return named
+
+
+def _batches(
+    components: Sequence[Sequence[str]],
+    outgoing: Mapping[str, Sequence[str]],
+    axioms: Mapping[str, Axiom],
+) -> list[frozenset[str]]:
+    """What runs together: components of rules alone, but as many axioms at once as can be.
+
+    Axioms that say of what kind things are come after those that relate them, so that most run
+    once.
+    """
+    batches: list[frozenset[str]] = []
+    done: set[str] = set()
+    pending = list(components)
+
+    def ready(component: Sequence[str]) -> bool:
+        known = {*done, *component}
+        return all(writer in known for name in component for writer in outgoing[name])
+
+    while pending:
+        for types in (False, True):
+            batch: set[str] = set()
+            left = []
+            for component in pending:
+                kind = {axioms[name].types for name in component if name in axioms}
+                alone = all(name in axioms for name in component)
+                if alone and kind == {types} and ready(component):
+                    batch.update(component)
+                    done.update(component)
+                else:
+                    left.append(component)
+            pending = left
+            if batch:
+                batches.append(frozenset(batch))
+        left = []
+        for component in pending:
+            mixed = {axioms[name].types for name in component if name in axioms} == {False, True}
+            with_rule = any(name not in axioms for name in component)
+            if (with_rule or mixed) and ready(component):
+                batches.append(frozenset(component))
+                done.update(component)
+            else:
+                left.append(component)
+        pending = left
+    return batches
+
+
+def writes_of(
     rule: Rule, superclasses: Mapping[str, Sequence[str]], ontology: Ontology, memory: Memory
 ) -> frozenset[str]:
+    """The keys that a rule writes. Raises RuleError."""
     if rule.kind == "judgement":
         return frozenset(f"finding {basis} {rule.effect}" for basis in rule.bases)
 
     def keys() -> list[str]:
         if rule.algebra.name != "ConstructQuery":
             return []
-        return sorted(template_keys(rule.algebra, superclasses))
+        keys = template_keys(rule.algebra, superclasses)
+        # a class that comes to stand below another gives it its members
+        return sorted(keys | {ANY_TYPE} if RDFS + "subClassOf" in keys else keys)
 
     try:
-        return frozenset(memory.remember("writes", [rule.query, ontology.digest], keys))
+        return frozenset(
+            memory.remember("writes", [rule.query, repr(sorted(superclasses.items()))], keys)
+        )
     except Refusal as refusal:
         raise RuleError(
             f"{refusal.construct} is not compiled.", where=rule.place(), mend=refusal.mend
@@ -92,26 +178,102 @@ def _reads(rule: Rule, ontology: Ontology, memory: Memory) -> tuple[set[str], se
     return set(some), set(below)
 
 
-def _arrows(
-    rules: Sequence[Rule],
-    writes: Mapping[str, frozenset[str]],
-    ontology: Ontology,
+def _all_reads(rule: Rule, ontology: Ontology, memory: Memory) -> tuple[set[str], set[str]]:
+    """The keys that a rule with its target reads, and those that must be complete before."""
+    keys, below = _reads(rule, ontology, memory)
+    if rule.kind == "judgement":
+        below.add(f"a {HF}NotAssessed")
+    keys.add(_target_key(rule))
+    return keys, below
+
+
+def _nothing_new(
+    rules: Iterable[Rule],
+    axioms: Mapping[str, Axiom],
+    superclasses: Mapping[str, Sequence[str]],
+    individuals: Mapping[str, frozenset[str]],
     memory: Memory,
+) -> set[tuple[str, str]]:
+    """The rules and axioms of which the rule gives the axiom nothing that was not known before.
+
+    A rule that speaks of a venture, and writes a property of ventures, makes no venture: what it
+    asks of the ends of its triple already has them of the kind that domain and range say.
+    """
+    kinds: dict[str, set[str]] = {}
+    by_property: dict[str, list[tuple[str, bool, str]]] = {}
+    for name, axiom in axioms.items():
+        if axiom.rule in ("prp-dom", "prp-rng") and axiom.lasting:
+            (atom,), subject = axiom.atoms, axiom.rule == "prp-dom"
+            end = atom.predicate if subject else f"^{atom.predicate}"
+            cls = axiom.found.removeprefix("a ")
+            kinds.setdefault(end, set()).update((cls, *superclasses.get(cls, ())))
+            by_property.setdefault(atom.predicate, []).append((name, subject, cls))
+    found: set[tuple[str, str]] = set()
+    for writer, axiom in axioms.items():
+        if len(axiom.atoms) != 1 or axiom.target is None:
+            continue
+        ends = {"a0.s": axiom.atoms[0].predicate, "a0.o": f"^{axiom.atoms[0].predicate}"}
+        for name, subject, cls in by_property.get(axiom.target, ()):
+            place = ends.get(axiom.head[0] if subject else axiom.head[1], "")
+            if cls in kinds.get(place, ()):
+                found.add((writer, name))
+    for rule in rules:
+        if rule.kind != "inference":
+            continue
+
+        focus = rule.target.iri
+        if rule.target.kind == "targetObjectsOf":
+            focus = f"^{focus}"
+
+        def ends_of(rule: Rule = rule, focus: str = focus) -> dict[str, list[list[list[str]]]]:
+            if rule.algebra.name != "ConstructQuery":
+                return {}
+            return {
+                predicate: [[sorted(end) for end in pair] for pair in pairs]
+                for predicate, pairs in template_ends(rule.algebra, focus).items()
+            }
+
+        for predicate, pairs in memory.remember("ends", [rule.query, focus], ends_of).items():
+            for name, subject, cls in by_property.get(predicate, ()):
+                asked = [set(pair[0] if subject else pair[1]) for pair in pairs]
+                for known in asked:
+                    for one in list(known):
+                        known |= individuals.get(one.removeprefix("="), frozenset())
+                if all(
+                    cls in known.union(*(superclasses.get(one, ()) for one in known))
+                    or any(cls in kinds.get(end, ()) for end in known)
+                    for known in asked
+                ):
+                    found.add((rule.id, name))
+    return found
+
+
+def _arrows(
+    reads: Mapping[str, tuple[set[str], set[str]]], writes: Mapping[str, frozenset[str]]
 ) -> list[_Arrow]:
-    arrows: list[_Arrow] = []
-    for reader in rules:
-        keys, below = _reads(reader, ontology, memory)
-        if reader.kind == "judgement":
-            below.add(f"a {HF}NotAssessed")
-        keys.add(_target_key(reader))
-        for writer in rules:
-            for (key, is_below), written in product(
-                [*((k, False) for k in sorted(keys)), *((k, True) for k in sorted(below))],
-                sorted(writes[writer.id]),
-            ):
-                if meets(key, written):
-                    arrows.append(_Arrow(reader.id, writer.id, key, is_below))
-    return arrows
+    """From each reader to whoever may write what it reads (see `meets`)."""
+    by_key: dict[str, list[str]] = {}
+    for writer, keys in writes.items():
+        for key in sorted(keys):
+            by_key.setdefault(key, []).append(writer)
+    types = [key for key in by_key if key.startswith("a ")]
+
+    def writers(key: str) -> Iterable[str]:
+        if key == ANYTHING:
+            return writes
+        if key == ANY_TYPE:
+            return dict.fromkeys(writer for one in types for writer in by_key[one])
+        if key.startswith("a "):
+            return dict.fromkeys((*by_key.get(key, ()), *by_key.get(ANY_TYPE, ())))
+        return by_key.get(key, ())
+
+    return [
+        _Arrow(reader, writer, key, below)
+        for reader, (some, complete) in reads.items()
+        for keys, below in ((some, False), (complete, True))
+        for key in sorted(keys)
+        for writer in writers(key)
+    ]
 
 
 def _target_key(rule: Rule) -> str:
@@ -161,7 +323,12 @@ def _components(outgoing: Mapping[str, Sequence[str]]) -> list[list[str]]:
     return found
 
 
-def _cycle(broken: _Arrow, inner: Sequence[_Arrow], by_id: Mapping[str, Rule]) -> RuleError:
+def _cycle(
+    broken: _Arrow,
+    inner: Sequence[_Arrow],
+    by_id: Mapping[str, Rule],
+    axioms: Mapping[str, Axiom],
+) -> RuleError:
     """The error that names a cycle through negation, as the shortest way back to its reader."""
     ways: dict[str, list[str]] = {broken.writer: [broken.reader, broken.writer]}
     queue = [broken.writer]
@@ -173,9 +340,16 @@ def _cycle(broken: _Arrow, inner: Sequence[_Arrow], by_id: Mapping[str, Rule]) -
                 queue.append(arrow.writer)
     way = ways.get(broken.reader, [broken.reader, broken.writer, broken.reader])
     thing = broken.key.replace(HF, "hf:")
+    theirs = [name for name in dict.fromkeys(way) if name in axioms and not axioms[name].background]
+    mend = "Let one of these rules read something that does not depend on the others."
+    if theirs:
+        mend = (
+            f"A register states {' and '.join(theirs)}, not the ontology: leave that axiom out,"
+            " or change the rules."
+        )
     return RuleError(
         f"{' → '.join(way)} is a cycle through negation or counting"
         f" ({broken.reader} needs all of '{thing}' before it runs, and {broken.writer} writes it).",
         where=str(by_id[broken.reader].file),
-        mend="Let one of these rules read something that does not depend on the others.",
+        mend=mend,
     )
