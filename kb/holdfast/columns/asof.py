@@ -171,7 +171,7 @@ def retime(columns: Columns) -> bool:
         UNION SELECT node, {ids[RDF_TYPE]}, {ids["past"]} FROM moved
         """
     )
-    return True
+    return not columns.value("SELECT count(*) FROM moved WHERE node IN (FROM ventures)")
 
 
 def _predicate_ids(columns: Columns) -> dict[str, int]:

@@ -343,6 +343,10 @@ class Columns:
     def _next_term(self) -> int:
         return int(self.value("SELECT coalesce(max(id) // 2, 0) FROM terms"))
 
+    def count_terms(self) -> int:
+        """How many terms the dictionary holds."""
+        return int(self.value("SELECT count(*) FROM terms"))
+
     def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
         """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
         fresh = (
@@ -459,6 +463,24 @@ class Columns:
             )
         return quoted(predicate)
 
+    def clear(self) -> None:
+        """Take the tables of all predicates away; terms and quads stay."""
+        for predicate in self.predicates:
+            self.con.execute(f"DROP TABLE {quoted(predicate)}")
+        self.predicates.clear()
+
+    def memo(self) -> tuple[dict[str, int], int, list[tuple[str, str]], dict[str, int]]:
+        """What `recall` needs, beside a rolled-back transaction, to be as now again."""
+        return (
+            dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants)
+        )  # fmt: skip
+
+    def recall(
+        self, memo: tuple[dict[str, int], int, list[tuple[str, str]], dict[str, int]]
+    ) -> None:
+        """Be as at that memo, once the transaction since then is rolled back."""
+        self.predicates, self.next_triple, self.superclasses, self._constants = memo
+
     def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
         """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
         return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})", params)
@@ -468,6 +490,16 @@ class Columns:
 
         One that is known already counts as new where it is now more certain than it was.
         """
+        start = self.next_triple
+        found = self._add_better(predicate, rows, params)
+        if found and predicate == RDF_TYPE:
+            self._close_types(start)
+        elif found and predicate == RDFS + "subClassOf":
+            self.superclasses = self._read_superclasses()
+            self._close_types(0)
+        return found
+
+    def _add_better(self, predicate: str, rows: str, params: Mapping[str, Any] | None) -> int:
         table = self.table(predicate)
         start = self.next_triple
         done = self.con.execute(
@@ -493,11 +525,6 @@ class Columns:
             " r FROM fresh"
         )
         self.next_triple += found
-        if predicate == RDF_TYPE:
-            self._close_types(start)
-        elif found and predicate == RDFS + "subClassOf":
-            self.superclasses = self._read_superclasses()
-            self._close_types(0)
         return found
 
     def forget_inferred(self) -> None:
@@ -522,21 +549,17 @@ class Columns:
 
     def _close_types(self, start: int) -> None:
         sub = quoted(RDFS + "subClassOf")
-        table = quoted(RDF_TYPE)
-        first = self.next_triple
-        self.con.execute(
+        self._add_better(
+            RDF_TYPE,
             f"""
-            INSERT INTO {table}
             WITH RECURSIVE above(low, high) AS (
               SELECT s, o FROM {sub} UNION SELECT low, o FROM above JOIN {sub} ON s = high)
-            SELECT s, o, c, {first} + row_number() OVER (ORDER BY s, o) - 1, {SUBCLASS}
-            FROM (SELECT typed.s, above.high AS o, min(typed.c) AS c FROM {table} AS typed
-                  JOIN above ON above.low = typed.o WHERE typed.t >= {start}
-                  AND above.high % 2 = 0 GROUP BY ALL)
-            ANTI JOIN {table} AS known USING (s, o)
-            """
+            SELECT typed.s, above.high AS o, typed.c, {SUBCLASS} AS r
+            FROM {quoted(RDF_TYPE)} AS typed JOIN above ON above.low = typed.o
+            WHERE typed.t >= {start} AND above.high % 2 = 0
+            """,
+            None,
         )
-        self.next_triple += int(self.value(f"SELECT count(*) FROM {table} WHERE t >= {first}"))
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -588,13 +611,20 @@ def readable(lex: str, cls: int) -> str:
     return tail.replace("-", " ") or lex
 
 
+MOST_ON_DISK = "40GB"
+"""How much of the disk may be taken by what does not fit in memory."""
+
+
 def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     folder = limits.folder or Path(tempfile.gettempdir())
     if not folder.is_dir():
         raise SourceError(
             "there is no such folder for what does not fit in memory.", where=str(folder)
         )
-    wanted: dict[str, Any] = {"temp_directory": str(folder / f"holdfast-{uuid4().hex}")}
+    wanted: dict[str, Any] = {
+        "temp_directory": str(folder / f"holdfast-{uuid4().hex}"),
+        "max_temp_directory_size": MOST_ON_DISK,
+    }
     if limits.memory is not None:
         wanted["memory_limit"] = limits.memory
     if limits.threads is not None:

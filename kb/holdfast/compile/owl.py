@@ -142,13 +142,25 @@ class AxiomRule:
         return "; ".join(sorted({axiom.said for axiom in self.axioms})[:3])
 
     def plan(
-        self, *, lineage: bool = False, delta: bool = False, feeds: frozenset[str] = frozenset()
+        self,
+        *,
+        lineage: bool = False,
+        delta: bool = False,
+        feeds: frozenset[str] = frozenset(),
+        known: bool = False,
+        among: bool = False,
     ) -> Plan:
         """The triples ?s, ?o that follow; with `delta` those that rest on a triple of `feeds`
-        whose number is $delta or more."""
+        whose number is $delta or more.
+
+        Without `known` or `lineage` what is there already is left out; with `among` only subjects
+        of the table "*focus"(node) are looked at.
+        """
         branches = list(_branches(self.axioms, lineage=lineage, feeds=feeds if delta else None))
         union = " UNION ALL ".join(sql for sql, _ in branches)
-        if not lineage:  # the common case is that all of it is known
+        if among:
+            union = f'SELECT x.* FROM ({union}) AS x WHERE x.v_s IN (SELECT node FROM "*focus")'
+        if not lineage and not known:  # the common case is that all of it is there
             union = (
                 f"SELECT x.* FROM ({union}) AS x ANTI JOIN {quoted(self.target)} AS known"
                 " ON known.s = x.v_s AND known.o = x.v_o"

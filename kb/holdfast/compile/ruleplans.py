@@ -43,8 +43,8 @@ def compile_rule(
     """The plan of a rule's SELECT or CONSTRUCT for every focus node of its target.
 
     `assessed_only` leaves out what is not to be assessed; with `among` only nodes of the table
-    "*focus"(node) are looked at, with their certainty and lineage as ever. For a SELECT the templates are empty; for
-    a CONSTRUCT the plan gives the variables that its template uses. Raises Refusal.
+    "*focus"(node) are looked at. For a SELECT the templates are empty; for a CONSTRUCT the plan
+    gives the variables that its template uses. Raises Refusal.
     """
     compilation = Compilation(focus=FOCUS, lineage=lineage, delta=delta, feeds=feeds)
     compilation.targets = partial(

@@ -51,12 +51,14 @@ def reason(
     *,
     memory: Memory | None = None,
     vocabulary: bool = False,
+    every: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Reasoner, list[Inconsistency]]:
     """Run rules and axioms over the tables of `columns`, to which what follows is added.
 
     Axioms that rules infer are applied too, wherever they are inferred. With `vocabulary` what
-    follows about classes and properties themselves is concluded as well. Raises RuleError, also
+    follows about classes and properties themselves is concluded as well; with `every` axioms that
+    nothing here bears on take part, as edits may bring what does. Raises RuleError, also
     where an axiom closes a cycle through negation.
     """
     axioms = read_axioms(columns, vocabulary=vocabulary)
@@ -66,7 +68,9 @@ def reason(
             above.setdefault(low, []).append(high)
         known = memory or Memory(None)
         written = {key for rule in rules for key in writes_of(rule, above, ontology, known)}
-        chosen = live(axioms, columns, written)
+        chosen = (
+            [*axioms.inferring, *axioms.forbidding] if every else live(axioms, columns, written)
+        )
         concluding = [axiom for axiom in chosen if axiom.target is not None]
         strata = compile_all(
             rules, ontology, axioms.superclasses, memory, concluding, axioms.individuals

@@ -40,6 +40,9 @@ from holdfast.vocabulary import HF, IDS, RDF_TYPE
 
 Progress = Callable[[str, int, int], None]
 
+MAKING = 20
+"""In how many rounds running a recursive stratum may make new terms."""
+
 _FINDING = f"<{HF}Finding>"
 _FINDING_TABLES = frozenset(
     HF + name for name in ("basis", "certainty", "effect", "rule", "venture")
@@ -168,6 +171,34 @@ def refused(rule: Rule, refusal: Refusal) -> RuleError:
     )
 
 
+class Rounds:
+    """The rounds of a recursive stratum, which must come to an end."""
+
+    def __init__(self, columns: Columns, stratum: Sequence[CompiledRule]) -> None:
+        self._columns = columns
+        self._stratum = stratum
+        self._terms = columns.count_terms()
+        self._growing = 0
+
+    def another(self) -> None:
+        """Begin a round. Raises RuleError where round after round makes new things.
+
+        Over the terms that there are, recursion ends; new IRIs made from new IRIs never do.
+        """
+        terms = self._columns.count_terms()
+        self._growing = self._growing + 1 if terms > self._terms else 0
+        self._terms = terms
+        if self._growing > MAKING:
+            names = sorted({compiled.name for compiled in self._stratum})
+            raise RuleError(
+                f"{', '.join(names)} never come to an end: what they find makes new things, from"
+                f" which they find more, {MAKING} times over.",
+                where=self._stratum[0].rule.place(),
+                mend="Let none of these rules make an IRI, or a finding, from what another of"
+                " them made.",
+            )
+
+
 class Reasoner:
     """The rules run over one projected dataset; afterwards `columns` holds what follows from it."""
 
@@ -184,7 +215,7 @@ class Reasoner:
         self.strata = strata
         self.ontology = ontology
         self.rules: list[CompiledRule] = [rule for stratum in strata for rule in stratum]
-        self._number = {compiled.rule.id: place for place, compiled in enumerate(self.rules)}
+        self.number = {compiled.rule.id: place for place, compiled in enumerate(self.rules)}
         con = columns.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
@@ -230,7 +261,9 @@ class Reasoner:
         start = self.columns.next_triple
         for compiled in stratum:
             self._run_rule(compiled, compiled.plan, {})
+        rounds = Rounds(self.columns, stratum)
         while recursive and self.columns.next_triple > start:
+            rounds.another()
             delta, start = start, self.columns.next_triple
             for compiled in stratum:
                 for plan in compiled.deltas:
@@ -303,7 +336,7 @@ class Reasoner:
                 self.columns.add_terms(f'SELECT "v_{name}" FROM answers')
         for template in compiled.templates:
             rows, params = self.template_rows(template, plan, "answers")
-            self.columns.add(template.predicate, rows, self._number[compiled.rule.id], params)
+            self.columns.add(template.predicate, rows, self.number[compiled.rule.id], params)
 
     def template_rows(
         self, template: Template, plan: Plan, table: str, extra: str = ""
@@ -331,8 +364,34 @@ class Reasoner:
         )
 
     def _judge(self, compiled: CompiledRule, plan: Plan) -> None:
+        self.judged(compiled, plan)
+        con, number = self.columns.con, self.number[compiled.rule.id]
+        if self._fresh and number not in self._judged:
+            known = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
+        else:
+            self.columns.add_iris("SELECT iri FROM judged")
+            known = "SELECT n, id FROM judged JOIN terms ON n3 = '<' || iri || '>'"
+        rows = (
+            f"SELECT n, id AS node, {number} AS rule, venture, basis, '{compiled.rule.effect}'"
+            f" AS effect, c, value, bindings FROM judged JOIN ({known}) USING (n)"
+        )
+        if number in self._judged:  # in a recursive stratum what was found may be found again
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE again AS {rows};"
+                "DELETE FROM findings USING again"
+                " WHERE findings.node = again.node AND findings.c > again.c"
+            )
+            rows = "SELECT * FROM again WHERE node NOT IN (SELECT node FROM findings)"
+        self._judged.add(number)
+        done = con.execute(f"INSERT INTO findings {rows}").fetchone()
+        self._found += int(done[0]) if done else 0
+
+    def judged(self, compiled: CompiledRule, plan: Plan) -> None:
+        """Put the findings that the solutions in `answers` come to into the table `judged`.
+
+        Its columns are n, venture, basis, c, value, bindings and iri.
+        """
         rule = compiled.rule
-        con = self.columns.con
         floor = {
             self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()
         }.get(rule.certainty, 0)
@@ -350,7 +409,6 @@ class Reasoner:
             else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
         )
         chooses = any(name == "basis" for name, _ in plan.columns) and len(rule.bases) > 1
-        number = self._number[rule.id]
         named = {
             basis: self.ontology.concept(basis, self.ontology.notations) or HF + basis
             for basis in rule.bases
@@ -358,7 +416,7 @@ class Reasoner:
         bases = ", ".join(
             f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items())
         )
-        con.execute(
+        self.columns.con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE judged AS
             SELECT {self._found}
@@ -375,49 +433,50 @@ class Reasoner:
             {"WHERE bindings['basis'] = concept" if chooses else ""}
             """
         )
-        if self._fresh and number not in self._judged:
-            known = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
-        else:
-            self.columns.add_iris("SELECT iri FROM judged")
-            known = "SELECT n, id FROM judged JOIN terms ON n3 = '<' || iri || '>'"
-        self._judged.add(number)
-        done = con.execute(
-            f"""
-            INSERT INTO findings
-            SELECT n, id, {number}, venture, basis, '{rule.effect}', c, value, bindings
-            FROM judged JOIN ({known}) USING (n)
-            """
-        ).fetchone()
-        self._found += int(done[0]) if done else 0
 
     def _tell(self) -> None:
         """Make the findings that are not yet facts facts, for the rules that read them."""
         if self._found == self._told:
             return
+        for predicate, value in self.facts():
+            rows = (
+                f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings"
+                f" WHERE n > {self._told}"
+            )
+            self.columns.add_each(predicate, rows)
+        self._told = self._found
+
+    def found_more(self) -> None:
+        """Take note of findings that an edit brought; they are told already."""
+        self._found = max(self._found, int(self.columns.value("SELECT max(n) FROM findings")))
+        self._told = self._found
+
+    def memo(self) -> tuple[int, int]:
+        """What `recall` needs to count findings from where they are now."""
+        return self._found, self._told
+
+    def recall(self, memo: tuple[int, int]) -> None:
+        """Count findings from where they were."""
+        self._found, self._told = memo
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What a finding says of itself: predicates, and how the table `findings` gives values."""
         columns, concepts = self.columns, self.ontology.notations
         told = [compiled.rule for compiled in self.rules if compiled.rule.kind == "judgement"]
         effects = {rule.effect: self.ontology.concept(rule.effect, concepts) for rule in told}
         bases = {
             basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases
         }
-        rules = {str(self._number[rule.id]): rule.iri for rule in told}
-        for predicate, value in (
+        rules = {str(self.number[rule.id]): rule.iri for rule in told}
+        certainties = {str(rank): name for rank, name in self._certainties()}
+        return [
             (RDF_TYPE, f"{columns.id_of(_FINDING)}"),
             (HF + "rule", self._chosen("rule", rules)),
             (HF + "effect", self._chosen("effect", effects)),
             (HF + "venture", "venture"),
             (HF + "basis", self._chosen("basis", bases)),
-            (
-                HF + "certainty",
-                self._chosen("c", {str(rank): name for rank, name in self._certainties()}),
-            ),
-        ):
-            rows = (
-                f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings"
-                f" WHERE n > {self._told}"
-            )
-            columns.add_each(predicate, rows)
-        self._told = self._found
+            (HF + "certainty", self._chosen("c", certainties)),
+        ]
 
     def _chosen(self, column: str, concepts: Mapping[str, str | None]) -> str:
         whens = " ".join(

@@ -8,6 +8,7 @@ after the change. Filters are not looked at: what is found may be too much, neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -20,7 +21,7 @@ from rdflib.term import Identifier
 
 from holdfast.columns import Columns
 from holdfast.columns.store import quoted
-from holdfast.compile import group_of
+from holdfast.compile import Axiom, group_of
 from holdfast.compile.values import n3_of
 from holdfast.queries import members
 from holdfast.rules import Rule
@@ -38,7 +39,7 @@ Step = str | Path
 class Pattern:
     """A triple pattern; ends are variables (`?name`) or N-Triples terms.
 
-    The step `=` says that both ends are the same term.
+    An end `#7` is the term of that number; the step `=` says that both ends are the same term.
     """
 
     subject: str
@@ -88,6 +89,60 @@ def readings_of(rule: Rule) -> Readings:
         {key: tuple(dict.fromkeys(listed)) for key, listed in by_predicate.items()},
         walker.everywhere,
     )
+
+
+def readings_of_axioms(axioms: Iterable[Axiom]) -> Readings:
+    """Where some axioms read what; the focus node is the subject of what they conclude."""
+    by_predicate: dict[str, list[Occurrence]] = {}
+    for axiom in axioms:
+        atoms, where = axiom.all_atoms()
+        names = _joined_ends(where)
+        constants = {f"{{k{place}}}": f"#{term}" for place, term in enumerate(axiom.constants)}
+
+        def end(
+            column: str,
+            names: Mapping[str, str] = names,
+            constants: Mapping[str, str] = constants,
+        ) -> str:
+            name = names.get(column, column)
+            return constants.get(name) or (f"#{name}" if name.isdecimal() else f"?{name}")
+
+        focus = end(axiom.head[0])
+        patterns = [
+            Pattern(
+                *(
+                    FOCUS if term == focus else term
+                    for term in (end(f"a{place}.s"), atom.predicate, end(f"a{place}.o"))
+                )
+            )
+            for place, atom in enumerate(atoms)
+        ]
+        for place, pattern in enumerate(patterns):
+            around = (*patterns[:place], *patterns[place + 1 :])
+            if not focus.startswith("?"):
+                around = (*around, Pattern(focus, "=", FOCUS))
+            assert isinstance(pattern.step, str)
+            by_predicate.setdefault(pattern.step, []).append(Occurrence(pattern, around))
+    return Readings({key: tuple(listed) for key, listed in by_predicate.items()}, False)
+
+
+def _joined_ends(where: Iterable[str]) -> dict[str, str]:
+    """For each column of a join the one name, or the constant, that it must equal."""
+    names: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while name in names:
+            name = names[name]
+        return name
+
+    for condition in where:
+        for one, other in re.findall(r"(a\d+\.[so]) = (a\d+\.[so]|\{k\d+\}|\d+)", condition):
+            left, right = root(one), root(other)
+            if left != right:
+                if not left.startswith("a"):
+                    left, right = right, left
+                names[left] = right
+    return {name: root(name) for name in names}
 
 
 def _target_pattern(rule: Rule) -> Pattern:
@@ -418,10 +473,14 @@ def reached_from(
 
 def _bind(bound: Bindings, term: str, node: int, columns: Columns) -> Bindings | None:
     if not term.startswith("?"):
-        return bound if columns.id_of(term) == node else None
+        return bound if _number(term, columns) == node else None
     if term in bound:
         return bound if bound[term] == node else None
     return {**bound, term: node}
+
+
+def _number(term: str, columns: Columns) -> int:
+    return int(term[1:]) if term.startswith("#") else columns.id_of(term)
 
 
 def _tied(waiting: Sequence[Pattern], known: set[str]) -> Pattern | None:
@@ -434,7 +493,7 @@ def _tied(waiting: Sequence[Pattern], known: set[str]) -> Pattern | None:
         if not variables:
             return 9
         open_ends = [end for end in variables if end not in known]
-        if not open_ends:
+        if not open_ends or (pattern.step == "=" and len(variables) == 1):
             return 0
         if len(open_ends) == 2 or not set(variables) & known:
             return 9
@@ -451,8 +510,15 @@ def _extended(found: list[Bindings], pattern: Pattern, neighbours: Neighbours) -
     from_subject = subject in first
     here, there = (subject, value) if from_subject else (value, subject)
     if pattern.step == "=":
-        grown = (_bind(bound, there, bound[here], columns) for bound in found)
-        return [bound for bound in grown if bound is not None]
+        if not here.startswith("?"):
+            here, there = there, here
+        same = (
+            _bind(bound, there, bound[here], columns)
+            if here in bound
+            else _bind(bound, here, _number(there, columns), columns)
+            for bound in found
+        )
+        return [bound for bound in same if bound is not None]
     nodes = frozenset(bound[here] for bound in found)
     joined = neighbours.along(pattern.step, nodes, backwards=not from_subject)
     made: dict[tuple[int, ...], Bindings] = {}
@@ -462,7 +528,7 @@ def _extended(found: list[Bindings], pattern: Pattern, neighbours: Neighbours) -
         elif there.startswith("?"):
             ends = joined[bound[here]]
         else:
-            ends = {columns.id_of(there)} & joined[bound[here]]
+            ends = {_number(there, columns)} & joined[bound[here]]
         for end in ends:
             grown_bound = {**bound, there: end} if there.startswith("?") else bound
             made[tuple(grown_bound.values())] = grown_bound

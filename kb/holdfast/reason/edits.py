@@ -1,0 +1,447 @@
+"""Edits: quads come and go, and what follows from them is brought up to date.
+
+    supports(rule, node, p, s, o, c)    what a rule makes of one focus node, as triples with their
+                                        certainty; a finding as the facts that tell of it
+
+A triple is there as long as it is stated or has a support, as certain as the best of them. An edit
+runs a rule again only for the focus nodes that a changed triple reaches, compares what it makes of
+them now with what it made before, and hands the difference to the rules above. In a recursive
+stratum, where two triples may support each other, all that hangs on a change is first taken away,
+then made again. So every edit ends where a run from the beginning would end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from holdfast.columns import Columns, retime
+from holdfast.columns.store import SUBCLASS, quoted
+from holdfast.compile import Plan, schema_keys
+from holdfast.reason.fixpoint import CompiledRule, Reasoner, Rounds, plan_of
+from holdfast.reason.reach import (
+    Neighbours,
+    Readings,
+    reached_from,
+    readings_of,
+    readings_of_axioms,
+)
+from holdfast.vocabulary import RDF_TYPE
+
+Quad = tuple[str, str, str, str]
+"""Subject, predicate, object and graph as N-Quads terms; the graph is '' for the default graph."""
+
+Pair = tuple[int, int]
+Nodes = set[int] | None
+"""Focus nodes; None is all of them."""
+
+
+@dataclass
+class Changed:
+    """What an edit altered: triples by predicate, and ventures whose findings did.
+
+    `anew` tells that the change reached what everything hangs on, so that all was run again.
+    """
+
+    triples: dict[str, set[Pair]] = field(default_factory=lambda: defaultdict(set))
+    ventures: set[int] = field(default_factory=set)
+    anew: bool = False
+
+
+class Edits:
+    """A dataset that has been reasoned over, kept up to date through edits."""
+
+    def __init__(self, reasoner: Reasoner, anew: Callable[[], Reasoner]) -> None:
+        """Make ready for edits; `anew` projects the quads and runs every rule from the start."""
+        self._anew = anew
+        self._take(reasoner)
+
+    def _take(self, reasoner: Reasoner) -> None:
+        self.reasoner = reasoner
+        self.columns: Columns = reasoner.columns
+        self._readings: dict[str, Readings] = {
+            compiled.rule.id: readings_of_axioms(compiled.axioms.axioms)
+            if compiled.axioms
+            else readings_of(compiled.rule)
+            for compiled in reasoner.rules
+        }
+        self._above: dict[int, list[int]] = defaultdict(list)
+        ids = self.columns.ids_of(f"<{iri}>" for pair in self.columns.superclasses for iri in pair)
+        for low, high in self.columns.superclasses:
+            self._above[ids[f"<{low}>"]].append(ids[f"<{high}>"])
+        self._make_supports()
+
+    def _make_supports(self) -> None:
+        con = self.columns.con
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE supports"
+            "(rule INTEGER, node BIGINT, p BIGINT, s BIGINT, o BIGINT, c TINYINT)"
+        )
+        for compiled in self.reasoner.rules:
+            plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
+            if compiled.rule.kind == "inference" and self.reasoner.materialise(
+                plan, "answers", {}, compiled.rule
+            ):
+                query, params = self._made(compiled, plan)
+                con.execute(f"INSERT INTO supports {query}", params)
+        for predicate, value in self.reasoner.facts():
+            con.execute(
+                f"INSERT INTO supports SELECT rule, venture, {self._predicate(predicate)}, node,"
+                f" ({value})::BIGINT, c FROM findings"
+            )
+
+    def _made(self, compiled: CompiledRule, plan: Plan) -> tuple[str, dict[str, int]]:
+        """A query for the supports that the solutions in `answers` come to."""
+        number = self.reasoner.number[compiled.rule.id]
+        branches: list[str] = []
+        params: dict[str, int] = {}
+        for place, template in enumerate(compiled.templates):
+            node = "a.v_s AS node" if compiled.axioms else "a.v_this AS node"
+            rows, own = self.reasoner.template_rows(template, plan, "answers", node)
+            for key, value in own.items():
+                rows = rows.replace(f"${key}::", f"${key}{place}::")
+                params[f"{key}{place}"] = value
+            predicate = self._predicate(template.predicate)
+            branches.append(f"SELECT node, {predicate}::BIGINT AS p, s, o, c FROM ({rows})")
+        return (
+            f"SELECT {number}, node, p, s, o, min(c) FROM ({' UNION ALL '.join(branches)})"
+            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY node, p, s, o",
+            params,
+        )
+
+    def _predicate(self, iri: str) -> int:
+        self.columns.table(iri)
+        return self.columns.predicates[iri]
+
+    # -- editing ---------------------------------------------------------------------------------
+
+    def apply(self, removed: Iterable[Quad], added: Iterable[Quad]) -> Changed:
+        """Take quads away and add others; bring facts and findings up to date.
+
+        What is not there cannot be taken away, and what is there is not added again. A triple
+        taken from one graph stays as long as another states it.
+        """
+        self._changed = Changed()
+        self._neighbours = Neighbours(self.columns)
+        if not self._edit_quads(list(removed), list(added)):
+            return self._changed
+        if not retime(self.columns):
+            self._take(self._anew())
+            self._changed.anew = True
+            return self._changed
+        self._iris = {number: iri for iri, number in self.columns.predicates.items()}
+        self._settle(self.columns.rows("SELECT p, s, o FROM touched"))
+        if self._is_schema():
+            self._take(self._anew())
+            self._changed.anew = True
+            return self._changed
+        for stratum in self.reasoner.strata:
+            self._bring_up(stratum)
+        return self._changed
+
+    @contextmanager
+    def tried(self, removed: Iterable[Quad], added: Iterable[Quad]) -> Iterator[Changed]:
+        """The same, undone when the block ends."""
+        columns, reasoner = self.columns, self.reasoner
+        before = columns.memo(), reasoner.memo(), dict(self.__dict__)
+        columns.con.execute("BEGIN")
+        try:
+            yield self.apply(removed, added)
+        finally:
+            columns.con.execute("ROLLBACK")
+            columns.recall(before[0])
+            reasoner.recall(before[1])
+            self.__dict__.update(before[2])
+
+    def _edit_quads(self, removed: list[Quad], added: list[Quad]) -> bool:
+        columns = self.columns
+        con = columns.con
+        columns.learn(term for quad in (*removed, *added) for term in quad if term)
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE asked"
+            "(s BIGINT, p BIGINT, o BIGINT, g BIGINT, add BOOLEAN)"
+        )
+        rows = [
+            [*(columns.id_of(term) if term else None for term in quad), way]
+            for quads, way in ((removed, False), (added, True))
+            for quad in dict.fromkeys(quads)
+        ]
+        if not rows:
+            return False
+        con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", rows)
+        same = (
+            "q.s = asked.s AND q.p = asked.p AND q.o = asked.o AND q.g IS NOT DISTINCT FROM asked.g"
+        )
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE edited AS
+            SELECT DISTINCT s, p, o, g, add FROM asked
+            WHERE add <> EXISTS (SELECT 1 FROM quads q WHERE NOT q.background AND {same});
+            DELETE FROM quads q USING edited AS asked WHERE NOT asked.add AND NOT q.background
+              AND {same};
+            INSERT INTO quads SELECT s, p, o, g, false FROM edited WHERE add
+            """
+        )
+        return bool(columns.value("SELECT count(*) FROM edited"))
+
+    def _is_schema(self) -> bool:
+        """Whether the edit alters axioms."""
+        changed = self._changed.triples
+        kinds = self.columns.ids_of(
+            f"<{key.removeprefix('a ')}>" for key in schema_keys() if key.startswith("a ")
+        )
+        altered = {value for _, value in changed.get(RDF_TYPE, ())}
+        return bool(altered & {*kinds.values()}) or any(changed.get(key) for key in schema_keys())
+
+    # -- triples ---------------------------------------------------------------------------------
+
+    def _settle(self, triples: Iterable[tuple[int, int, int]]) -> None:
+        """Bring triples (p, s, o) to what the quads and the supports now make of them."""
+        by_predicate: dict[int, set[Pair]] = defaultdict(set)
+        for predicate, subject, value in triples:
+            by_predicate[predicate].add((subject, value))
+        for predicate in sorted(by_predicate):
+            iri = self._iri(predicate)
+            if iri == RDF_TYPE:
+                self._settle_types(predicate, {subject for subject, _ in by_predicate[predicate]})
+            else:
+                pairs = by_predicate[predicate]
+                wanted = self._wanted(predicate, f"(s, o) IN ({_listed(pairs)})")
+                self._write(iri, pairs, wanted)
+
+    def _iri(self, predicate: int) -> str:
+        if predicate not in self._iris:
+            iri = self.columns.value("SELECT lex FROM terms WHERE id = $p", {"p": predicate})
+            self._iris[predicate] = str(iri)
+            self.columns.table(str(iri))
+        return self._iris[predicate]
+
+    def _wanted(self, predicate: int, which: str) -> dict[Pair, Pair]:
+        """The triples that should be there, each with its certainty and rule."""
+        found: dict[Pair, Pair] = {}
+        for subject, value, certainty, rule in self.columns.rows(
+            f"SELECT s, o, c, r FROM visible WHERE p = {predicate} AND {which} UNION ALL"
+            f" SELECT s, o, c, rule FROM supports WHERE p = {predicate} AND {which}"
+        ):
+            pair = subject, value
+            found[pair] = min(found.get(pair, (certainty, rule)), (certainty, rule))
+        return found
+
+    def _settle_types(self, predicate: int, nodes: set[int]) -> None:
+        wanted = self._wanted(predicate, f"s IN ({', '.join(map(str, nodes))})")
+        for (node, cls), (certainty, _) in list(wanted.items()):
+            for high in self._above.get(cls, ()):
+                following = certainty, SUBCLASS
+                known = wanted.get((node, high))
+                if known is None or certainty < known[0]:
+                    wanted[node, high] = following
+        there = self.columns.rows(
+            f"SELECT s, o FROM {quoted(RDF_TYPE)} WHERE s IN ({', '.join(map(str, nodes))})"
+        )
+        self._write(RDF_TYPE, {*((s, o) for s, o in there), *wanted}, wanted)
+
+    def _write(self, iri: str, pairs: set[Pair], wanted: Mapping[Pair, Pair]) -> None:
+        columns, table = self.columns, self.columns.table(iri)
+        there = {
+            (subject, value): certainty
+            for subject, value, certainty in columns.rows(
+                f"SELECT s, o, c FROM {table} WHERE (s, o) IN ({_listed(pairs)})"
+            )
+        }
+        gone = [
+            pair for pair in pairs if pair in there and wanted.get(pair, (None,))[0] != there[pair]
+        ]
+        fresh = sorted(
+            pair for pair in pairs if pair in wanted and there.get(pair) != wanted[pair][0]
+        )
+        if gone:
+            for subject, value in gone:
+                self._neighbours.note(iri, subject, value)
+            columns.con.execute(f"DELETE FROM {table} WHERE (s, o) IN ({_listed(gone)})")
+        if fresh:
+            rows = [
+                f"({s}, {o}, {wanted[s, o][0]}, {columns.next_triple + place}, {wanted[s, o][1]})"
+                for place, (s, o) in enumerate(fresh)
+            ]
+            columns.con.execute(f"INSERT INTO {table} VALUES {', '.join(rows)}")
+            columns.next_triple += len(fresh)
+            for subject, value in fresh:
+                self._neighbours.note(iri, subject, value)
+        self._changed.triples[iri] |= {*gone, *fresh}
+
+    # -- rules -----------------------------------------------------------------------------------
+
+    def _bring_up(self, stratum: Sequence[CompiledRule]) -> None:
+        reached = self._reached(stratum, self._changed.triples)
+        if not any(compiled.deltas for compiled in stratum):
+            for compiled in stratum:
+                nodes = reached[compiled.rule.id]
+                if nodes is None or nodes:
+                    self._settle(self._redo(compiled, nodes))
+            return
+        hanging: dict[str, Nodes] = {compiled.rule.id: set() for compiled in stratum}
+        while grown := _grown(hanging, reached):
+            outputs: dict[str, set[Pair]] = defaultdict(set)
+            for compiled in stratum:
+                for predicate, subject, value in self._outputs(compiled, grown[compiled.rule.id]):
+                    outputs[self._iri(predicate)].add((subject, value))
+            reached = self._reached(stratum, outputs)
+        if all(nodes == set() for nodes in hanging.values()):
+            return
+        lost: list[tuple[int, int, int]] = []
+        for compiled in stratum:
+            lost += self._outputs(compiled, hanging[compiled.rule.id])
+            self._forget(compiled, hanging[compiled.rule.id])
+        self._settle(lost)
+        waiting = hanging
+        rounds = Rounds(self.columns, stratum)
+        while any(nodes is None or nodes for nodes in waiting.values()):
+            rounds.another()
+            touched: dict[str, set[Pair]] = defaultdict(set)
+            for compiled in stratum:
+                nodes = waiting[compiled.rule.id]
+                if nodes is None or nodes:
+                    made = self._redo(compiled, nodes)
+                    self._settle(made)
+                    for predicate, subject, value in made:
+                        touched[self._iri(predicate)].add((subject, value))
+            waiting = self._reached(stratum, touched)
+
+    def _reached(
+        self, stratum: Sequence[CompiledRule], changes: Mapping[str, set[Pair]]
+    ) -> dict[str, Nodes]:
+        """The focus nodes of each rule that changed triples may matter to."""
+        found: dict[str, Nodes] = {}
+        for compiled in stratum:
+            readings = self._readings[compiled.rule.id]
+            nodes: Nodes = set()
+            for iri, pairs in changes.items():
+                if nodes is None or not pairs:
+                    continue
+                if readings.everywhere:
+                    nodes = None
+                    break
+                triples = [(s, self.columns.predicates[iri], o) for s, o in pairs]
+                for occurrence in readings.of(iri):
+                    more = reached_from(occurrence, triples, self._neighbours)
+                    if more is None:
+                        nodes = None
+                        break
+                    nodes |= more
+            found[compiled.rule.id] = nodes
+        return found
+
+    def _outputs(self, compiled: CompiledRule, nodes: Nodes) -> list[tuple[int, int, int]]:
+        if nodes is not None and not nodes:
+            return []
+        return self.columns.rows(
+            f"SELECT DISTINCT p, s, o FROM supports WHERE {self._of(compiled, nodes)}"
+        )
+
+    def _of(self, compiled: CompiledRule, nodes: Nodes) -> str:
+        which = f"rule = {self.reasoner.number[compiled.rule.id]}"
+        return which if nodes is None else f"{which} AND node IN ({', '.join(map(str, nodes))})"
+
+    def _forget(self, compiled: CompiledRule, nodes: Nodes) -> None:
+        if nodes is None or nodes:
+            self.columns.con.execute(f"DELETE FROM supports WHERE {self._of(compiled, nodes)}")
+
+    def _redo(self, compiled: CompiledRule, nodes: Nodes) -> list[tuple[int, int, int]]:
+        """Run a rule again for some focus nodes; returns the triples whose support changed."""
+        columns, con = self.columns, self.columns.con
+        before = {
+            (node, p, s, o): c
+            for node, p, s, o, c in columns.rows(
+                f"SELECT node, p, s, o, c FROM supports WHERE {self._of(compiled, nodes)}"
+            )
+        }
+        plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
+        if nodes is not None:
+            listed = ", ".join(f"({node})" for node in sorted(nodes))
+            con.execute(
+                'CREATE OR REPLACE TEMP TABLE "*focus" AS'
+                f" SELECT node::BIGINT AS node FROM (VALUES {listed}) AS chosen(node)"
+            )
+            if compiled.axioms:
+                plan = compiled.axioms.plan(known=True, among=True)
+            else:
+                plan, _ = plan_of(compiled.rule, self.reasoner.memory, among=True)
+        now: dict[tuple[int, int, int, int], int] = {}
+        judges = compiled.rule.kind == "judgement"
+        params: dict[str, int] = {}
+        if self.reasoner.materialise(plan, "answers", {}, compiled.rule):
+            if judges:
+                query = self._judged(compiled, plan)
+            else:
+                for name, kind in plan.columns:
+                    if kind == "n3":
+                        columns.add_terms(f'SELECT "v_{name}" FROM answers')
+                query, params = self._made(compiled, plan)
+            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query, params)}
+        altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}
+        if not altered:
+            return []
+        number = self.reasoner.number[compiled.rule.id]
+        lost = [key for key in altered if key in before]
+        if lost:
+            con.execute(
+                f"DELETE FROM supports WHERE rule = {number}"
+                f" AND (node, p, s, o) IN ({_listed(lost)})"
+            )
+        made = [(number, *key, now[key]) for key in sorted(altered) if key in now]
+        if made:
+            con.execute(f"INSERT INTO supports VALUES {_listed(made)}")
+        if judges:
+            self._refind(compiled, {s for _, _, s, _ in altered}, {s for _, _, s, _ in now})
+            self._changed.ventures |= {node for node, _, _, _ in altered}
+        return [(p, s, o) for _, p, s, o in altered]
+
+    def _judged(self, compiled: CompiledRule, plan: Plan) -> str:
+        """A query for the supports that the findings in `answers` come to."""
+        self.reasoner.judged(compiled, plan)
+        self.columns.add_iris("SELECT iri FROM judged")
+        number = self.reasoner.number[compiled.rule.id]
+        self.columns.con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE refound AS
+            SELECT n, id AS node, {number} AS rule, venture, basis,
+              '{compiled.rule.effect}' AS effect, c, value, bindings
+            FROM judged JOIN terms ON n3 = '<' || iri || '>'
+            """
+        )
+        return " UNION ALL ".join(
+            f"SELECT rule, venture, {self._predicate(predicate)}::BIGINT, node,"
+            f" ({value})::BIGINT, c FROM refound"
+            for predicate, value in self.reasoner.facts()
+        )
+
+    def _refind(self, compiled: CompiledRule, altered: set[int], now: set[int]) -> None:
+        """Bring the table of findings to those that a rule has now."""
+        con = self.columns.con
+        listed = ", ".join(map(str, altered))
+        number = self.reasoner.number[compiled.rule.id]
+        con.execute(f"DELETE FROM findings WHERE rule = {number} AND node IN ({listed})")
+        if altered & now:
+            con.execute(f"INSERT INTO findings FROM refound WHERE node IN ({listed})")
+            self.reasoner.found_more()
+
+
+def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str, Nodes] | None:
+    """Add what was reached to what hangs on a change; returns what of it is new, if anything."""
+    more: dict[str, Nodes] = {}
+    for name, nodes in reached.items():
+        known = hanging[name]
+        if known is None:
+            more[name] = set()
+        elif nodes is None:
+            more[name] = hanging[name] = None
+        else:
+            more[name] = nodes - known
+            known |= nodes
+    return more if any(nodes is None or nodes for nodes in more.values()) else None
+
+
+def _listed(rows: Iterable[tuple[int, ...]]) -> str:
+    return ", ".join(f"({', '.join(map(str, row))})" for row in rows)
