@@ -76,7 +76,7 @@ def remedies(
 ) -> Remedies:
     """The changes suggested by the rules behind a venture's risks, each tried, the best first.
 
-    The best clears most risks of the venture, by severity; then it brings fewest new risks to any
+    A change that clears no risk of the rule that suggests it is left out. The best clears most risks of the venture, by severity; then it brings fewest new risks to any
     venture; then it changes fewest triples; then the alphabet decides. With `basis` only what is
     suggested for a risk on that basis or clears one there is listed. Raises UnknownNameError.
     """
@@ -91,7 +91,9 @@ def remedies(
         if progress:
             progress("Trying", place, len(candidates))
         outcome = what_if(assessment, candidate.change)
-        tried.append(_tried(candidate, found.iri, outcome, told))
+        remedy = _tried(candidate, found.iri, outcome, told)
+        if any(finding.rule == candidate.rule for finding in remedy.clears):
+            tried.append(remedy)
     constitutive = {assessment.ontology.notation(iri) for iri in assessment.ontology.constitutive}
     suggesting = {rule.id for rule in assessment.rules if rule.changes}
     under = {rule.id for rule in assessment.rules if basis in (None, *rule.bases)}

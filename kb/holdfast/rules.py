@@ -17,7 +17,19 @@ from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
 from holdfast.queries import QuerySyntaxError, iris_in, members, read_query, read_update
 from holdfast.shipped import shipped_folder
-from holdfast.vocabulary import BASES, DASH, DCTERMS, HF, RDF_TYPE, RDFS, RULES, SH, SKOS, nearest, short
+from holdfast.vocabulary import (
+    BASES,
+    DASH,
+    DCTERMS,
+    HF,
+    RDF_TYPE,
+    RDFS,
+    RULES,
+    SH,
+    SKOS,
+    nearest,
+    short,
+)
 
 EFFECTS = ("supports", "undermines", "hopes", "watch")
 CERTAINTIES = ("stated", "perceived", "hedged", "derived", "estimated")
@@ -357,7 +369,6 @@ class _Reading:
             for node in self.facts.get(HF + "parameter", [])
         ]
         return tuple(sorted(found, key=lambda parameter: parameter.name))
-
 
     def changes(self) -> tuple[Suggestion, ...]:
         found = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -59,8 +58,7 @@ def what_if(assessment: Assessment, change: Change) -> Outcome:
         file.write_text("".join(_lines(quads)), encoding="utf-8")
         after = assess(
             [str(file)],
-            as_of=None if _is_day(assessment.as_of) else assessment.as_of,
-            today=date.fromisoformat(assessment.as_of) if _is_day(assessment.as_of) else None,
+            as_of=assessment.as_of if assessment.as_of != "latest" else None,
             rules=assessment.rules[0].file.parent.parent,
             evidence=False,
         )
@@ -81,13 +79,6 @@ def what_if(assessment: Assessment, change: Change) -> Outcome:
 
 def _lines(quads: Iterable[Quad]) -> Iterable[str]:
     return (" ".join(part for part in quad if part) + " .\n" for quad in sorted(quads))
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False
 
 
 def _findings(assessment: Assessment) -> dict[tuple[str, ...], tuple[str, Finding]]:
