@@ -22,6 +22,7 @@ from holdfast.errors import HoldfastError, RuleError, SourceError, UnknownNameEr
 from holdfast.explain import advice_for, explain, why_not
 from holdfast.ontology import read_ontology
 from holdfast.reason import compile_all
+from holdfast.remedies import remedies
 from holdfast.ruledocs import write_docs
 from holdfast.rules import Rule, read_rule, read_rules
 from holdfast.ruletest import test_rule
@@ -314,6 +315,49 @@ def explain_command(
         _write(render.explanations_json(judged, found, as_of))
     else:
         render.show_explanations(console, assessment, judged, found, basis or rule or "")
+
+
+@main.command("remedies")
+@takes_sources
+@takes_as_of
+@takes_rules
+@click.option(
+    "--venture",
+    required=True,
+    metavar="IRI",
+    help="The venture to be helped. The last part of its IRI will do.",
+)
+@click.option("--basis", type=click.Choice(BASES), help="Only what helps on this basis.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "turtle"]),
+    default="table",
+    show_default=True,
+    help="How to write the answer.",
+)
+def remedies_command(
+    sources: tuple[str, ...],
+    as_of: str | None,
+    folder: Path | None,
+    venture: str,
+    basis: str | None,
+    form: str,
+) -> None:
+    """Say what would help a venture: the changes its risks suggest, each tried.
+
+    Each change shows which risks it clears, which it brings to any venture, which standings move,
+    and what would have to be so. Changes are to purpose, capacity, fit and conduct only.
+    """
+    assessment = _assessed(sources, as_of, folder, evidence=False)
+    with render.waiting("Trying") as progress:
+        answer = remedies(assessment, venture, basis=basis, progress=progress)
+    if form == "table":
+        render.show_remedies(render.page(), assessment, answer)
+    elif form == "json":
+        _write(render.remedies_json(assessment, answer, as_of))
+    else:
+        _write(render.remedies_turtle(assessment, answer))
 
 
 @main.command("timeline")

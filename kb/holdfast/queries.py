@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from threading import RLock
@@ -11,8 +12,8 @@ import rdflib
 from pyparsing import ParseException, ParseResults
 from rdflib import Literal, URIRef, Variable
 from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
-from rdflib.plugins.sparql.algebra import translateQuery
-from rdflib.plugins.sparql.parser import parseQuery
+from rdflib.plugins.sparql.algebra import translateQuery, translateUpdate
+from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
 from rdflib.plugins.sparql.parserutils import CompValue
 
 
@@ -69,6 +70,59 @@ def _read(text: str, prefixes: tuple[tuple[str, str], ...]) -> CompValue:
         raise QuerySyntaxError(str(error).strip(), 1, 1) from None
     result: CompValue = algebra
     return result
+
+
+def read_update(text: str, prefixes: Mapping[str, str]) -> CompValue:
+    """The algebra of one DELETE … INSERT … WHERE; nobody may change it.
+
+    It has `delete` and `insert`, each with `triples` or None, and `where`. Raises QuerySyntaxError
+    for any other update, and for one that names graphs or reaches out.
+    """
+    try:
+        with _as_written:
+            parsed = parseUpdate(text)
+    except ParseException as error:
+        raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
+    try:
+        with _as_written:
+            listed = translateUpdate(parsed, initNs=dict(prefixes)).algebra
+    except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
+        raise QuerySyntaxError(str(error).strip(), 1, 1) from None
+    if len(listed) != 1:
+        raise QuerySyntaxError(f"it holds {len(listed)} updates", 1, 1)
+    if listed[0].name != "Modify":
+        raise QuerySyntaxError("it is not a DELETE or INSERT with WHERE", 1, 1)
+    if listed[0].withClause or listed[0].using:
+        raise QuerySyntaxError("WITH and USING name graphs", 1, 1)
+    algebra: CompValue = listed[0]
+    for part in (algebra.delete, algebra.insert):
+        if part and part.quads:
+            raise QuerySyntaxError("GRAPH names a graph", 1, 1)
+    outside = _kinds_in(algebra.where) & {"ServiceGraphPattern", "Graph"}
+    if outside:
+        raise QuerySyntaxError("SERVICE and GRAPH are not allowed in a change", 1, 1)
+    if not _FORM.match(text):
+        raise QuerySyntaxError("its parts are not in the usual order", 1, 1)
+    return algebra
+
+
+_FORM = re.compile(
+    r"\s*(?:DELETE\s*\{[^{}]*\}\s*)?(?:INSERT\s*\{[^{}]*\}\s*)?WHERE\s*(?=\{)", re.IGNORECASE
+)
+
+
+def pattern_of(update: str) -> str:
+    """The text of the WHERE of an update that `read_update` takes, its braces included."""
+    found = _FORM.match(update)
+    return update[found.end() :] if found else ""
+
+
+def _kinds_in(node: Any) -> set[str]:
+    if isinstance(node, CompValue):
+        return {node.name} | {kind for _, value in members(node) for kind in _kinds_in(value)}
+    if isinstance(node, (list, tuple, set, frozenset)):
+        return {kind for value in node for kind in _kinds_in(value)}
+    return set()
 
 
 def _keep_constant_filters(node: Any) -> None:

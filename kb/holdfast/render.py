@@ -27,9 +27,10 @@ from holdfast.assess import EFFECT_ORDER, Assessment, Finding, Progress, Venture
 from holdfast.compare import Comparison, Difference, weakest_first
 from holdfast.explain import Advice, Explanation, Fact, Step, WhyNot
 from holdfast.ontology import Ontology
+from holdfast.remedies import Remedies, Remedy
 from holdfast.rules import Rule
 from holdfast.timeline import Timeline
-from holdfast.vocabulary import BASES, CONSTITUTIVE, HF, IDS, RDF_TYPE, RDFS, SH, XSD
+from holdfast.vocabulary import BASES, CONSTITUTIVE, DASH, HF, IDS, RDF_TYPE, RDFS, SH, XSD
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 PROV = "http://www.w3.org/ns/prov#"
@@ -628,6 +629,136 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
     console.print()
     _say(console, f"In common: {_counted(both.difference.alike, 'finding')}.")
     show_left_out(console, assessment.left_out)
+
+
+# -- what would help ---------------------------------------------------------------------------
+
+
+def show_remedies(console: Console, assessment: Assessment, answer: Remedies) -> None:
+    """What would help a venture, the best first, and the risks that nothing known would clear."""
+    venture = assessment.venture(answer.venture)
+    labels = {one.iri: one.label for one in assessment.ventures}
+    _say(console, f"{venture.label}, {_when(assessment)}", style="bold")
+    if not answer.tried:
+        _say(console, "No change that the rules suggest would clear a risk.")
+    else:
+        _head(console, "What would help")
+    for place, remedy in enumerate(answer.tried, start=1):
+        levers = ", ".join(_basis(lever) for lever in remedy.candidate.levers)
+        _say(
+            console,
+            f"{remedy.candidate.sentence} ({levers}; {remedy.candidate.rule})",
+            lead=f"{place:>3}. ",
+        )
+        for message in dict.fromkeys(finding.message for finding in remedy.clears):
+            _say(console, f"clears: {message}", lead="       - ")
+        for iri, message in dict.fromkeys((iri, f.message) for iri, f in remedy.brings):
+            whose = "" if iri == answer.venture else f" ({labels.get(iri, iri)})"
+            _say(console, f"brings: {message}{whose}", lead="       - ")
+        for flip in remedy.flips:
+            whose = "" if flip.venture == answer.venture else f" of {flip.label}"
+            _say(
+                console,
+                f"moves: {_basis(flip.basis)}{whose} from {flip.before} to {flip.after}",
+                lead="       - ",
+            )
+        for sentence in remedy.added:
+            _say(console, f"adds: {sentence}", lead="       - ")
+        for sentence in remedy.removed:
+            _say(console, f"removes: {sentence}", lead="       - ")
+    if answer.without:
+        _head(console, "No act of the partners is known that clears")
+    for finding in answer.without:
+        _say(console, f"{finding.message} ({_basis(finding.basis)}; {finding.rule})", lead="  - ")
+
+
+def remedies_json(assessment: Assessment, answer: Remedies, as_of: str | None) -> str:
+    """What would help a venture, as JSON."""
+    return _json(
+        {
+            **_about(assessment.venture(answer.venture), as_of),
+            "remedies": [
+                {
+                    "rule": remedy.candidate.rule,
+                    "levers": list(remedy.candidate.levers),
+                    "change": remedy.candidate.sentence,
+                    "clears": [_finding(finding) for finding in remedy.clears],
+                    "brings": [
+                        {"venture": iri, **_finding(finding)} for iri, finding in remedy.brings
+                    ],
+                    "moves": [
+                        {
+                            "venture": flip.venture,
+                            "basis": flip.basis,
+                            "before": flip.before,
+                            "after": flip.after,
+                        }
+                        for flip in remedy.flips
+                    ],
+                    "added": [list(quad) for quad in remedy.candidate.change.added],
+                    "removed": [list(quad) for quad in remedy.candidate.change.removed],
+                }
+                for remedy in answer.tried
+            ],
+            "without": [_finding(finding) for finding in answer.without],
+        }
+    )
+
+
+def remedies_turtle(assessment: Assessment, answer: Remedies) -> str:
+    """What would help, as suggestions (dash:GraphUpdate) on validation results (DASH)."""
+    rules = {rule.id: rule for rule in assessment.rules}
+    report = "_:report"
+    lines = [
+        f"{report} <{RDF_TYPE}> <{SH}ValidationReport> .",
+        f'{report} <{SH}conforms> "{str(not answer.tried).lower()}"^^<{XSD}boolean> .',
+    ]
+    results: dict[str, str] = {}
+    for place, remedy in enumerate(answer.tried):
+        rule = rules[remedy.candidate.rule]
+        suggestion = f"_:suggestion{place}"
+        messages = [f.message for f in remedy.clears if f.rule == rule.id]
+        for message in dict.fromkeys(messages):
+            key = f"{rule.id} {message}"
+            if key not in results:
+                results[key] = result = f"_:result{len(results)}"
+                lines += [
+                    f"{report} <{SH}result> {result} .",
+                    f"{result} <{RDF_TYPE}> <{SH}ValidationResult> .",
+                    f"{result} <{SH}focusNode> {_n3(answer.venture)} .",
+                    f"{result} <{SH}sourceShape> <{rule.iri}> .",
+                    f"{result} <{SH}sourceConstraintComponent> <{SH}SPARQLConstraintComponent> .",
+                    f"{result} <{SH}resultSeverity> <{SH}{rule.severity.capitalize()}> .",
+                    f"{result} <{SH}resultMessage> {ox.Literal(message, language='en')} .",
+                ]
+            lines.append(f"{results[key]} <{DASH}suggestion> {suggestion} .")
+        lines += _suggestion(suggestion, place, remedy)
+    parsed = ox.parse("\n".join(lines), format=ox.RdfFormat.N_TRIPLES)
+    prefixes = {"dash": DASH, "hf": HF, "rdf": RDF, "rdfs": RDFS, "sh": SH, "xsd": XSD}
+    written = ox.serialize(
+        (quad.triple for quad in parsed), format=ox.RdfFormat.TURTLE, prefixes=prefixes
+    )
+    return (written or b"").decode("utf-8")
+
+
+def _suggestion(node: str, place: int, remedy: Remedy) -> list[str]:
+    lines = [
+        f"{node} <{RDF_TYPE}> <{DASH}GraphUpdate> .",
+        f'{node} <{SH}order> "{place}"^^<{XSD}integer> .',
+        f"{node} <{SH}message> {ox.Literal(remedy.candidate.sentence, language='en')} .",
+    ]
+    change = remedy.candidate.change
+    for predicate, quads in (("addedTriple", change.added), ("deletedTriple", change.removed)):
+        for number, (s, p, o) in enumerate(dict.fromkeys(quad[:3] for quad in quads)):
+            triple = f"{node}{predicate}{number}"
+            lines += [
+                f"{node} <{DASH}{predicate}> {triple} .",
+                f"{triple} <{RDF_TYPE}> <{RDF}Statement> .",
+                f"{triple} <{RDF}subject> {s} .",
+                f"{triple} <{RDF}predicate> {p} .",
+                f"{triple} <{RDF}object> {o} .",
+            ]
+    return lines
 
 
 # -- rules -------------------------------------------------------------------------------------

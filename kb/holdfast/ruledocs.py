@@ -219,9 +219,18 @@ def _why(rule: Rule, house: _House) -> str:
 def _what_to_do(rule: Rule) -> str:
     if rule.kind == "inference":
         return "Nothing: the rule adds facts and judges none of them."
-    if not rule.levers:
-        return rule.remedy
-    return f"{rule.remedy}\n\nThe lever is {_links(rule.levers, '../../rules/README.md')}."
+    said = [rule.remedy]
+    if rule.levers:
+        said.append(f"The lever is {_links(rule.levers, '../../rules/README.md')}.")
+    if rule.changes:
+        listed = "\n".join(f"- {_with_holes(change.message)}" for change in rule.changes)
+        said.append(f"`holdfast remedies` tries these changes:\n\n{listed}")
+    elif rule.effect in ("undermines", "watch"):
+        said.append(
+            "`holdfast remedies` tries no change for it: either no act of the partners undoes it,"
+            " or it goes with the findings that it rests on."
+        )
+    return "\n\n".join(said)
 
 
 def _source(rule: Rule) -> str:
@@ -405,6 +414,12 @@ def _flush(query: str) -> str:
     lines = query.strip("\n").rstrip().splitlines()
     indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
     return "\n".join(line[indent:].rstrip() for line in lines)
+
+
+def _with_holes(message: str) -> str:
+    """The message of a suggestion, with what it names of a register as a word in italics."""
+    text = message.replace("{$this}", "the venture")
+    return re.sub(r"\{[?$](\w+)\}", lambda hole: f"*{hole[1]}*", text)
 
 
 def _in_words(message: str) -> str:

@@ -15,9 +15,21 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
-from holdfast.queries import QuerySyntaxError, iris_in, members, read_query
+from holdfast.queries import QuerySyntaxError, iris_in, members, read_query, read_update
 from holdfast.shipped import shipped_folder
-from holdfast.vocabulary import BASES, DCTERMS, HF, RDF_TYPE, RDFS, RULES, SH, SKOS, nearest, short
+from holdfast.vocabulary import (
+    BASES,
+    DASH,
+    DCTERMS,
+    HF,
+    RDF_TYPE,
+    RDFS,
+    RULES,
+    SH,
+    SKOS,
+    nearest,
+    short,
+)
 
 EFFECTS = ("supports", "undermines", "hopes", "watch")
 CERTAINTIES = ("stated", "perceived", "hedged", "derived", "estimated")
@@ -47,6 +59,22 @@ class Target:
 
 
 TARGETS = ("targetClass", "targetSubjectsOf", "targetObjectsOf")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A change that would help, with holes in it: a DASH suggestion generator.
+
+    `message` says it in words, `update` is DELETE and INSERT … WHERE in SPARQL. `$focusNode` is the
+    venture, and the variables of the finding are bound by name. The first in `order` is listed
+    first; `line` is the line of the rule's file on which the update begins.
+    Source: https://datashapes.org/suggestions.html
+    """
+
+    message: str
+    update: str
+    order: float
+    line: int
 
 
 @dataclass(frozen=True)
@@ -80,6 +108,7 @@ class Rule:
     query: str
     query_line: int
     order: float
+    changes: tuple[Suggestion, ...]
     prefixes: Mapping[str, str] = field(repr=False, compare=False)
 
     @cached_property
@@ -95,7 +124,7 @@ class Rule:
 _KEPT = tuple(
     item.name
     for item in fields(Rule)
-    if item.name not in ("file", "prefixes", "target", "parameters")
+    if item.name not in ("file", "prefixes", "target", "parameters", "changes")
 )
 
 
@@ -145,7 +174,9 @@ def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory)
             return None
         facts = {name: getattr(rule, name) for name in _KEPT}
         parameters = [astuple(parameter) for parameter in rule.parameters]
-        return {**facts, "target": astuple(rule.target), "parameters": parameters}
+        changes = [astuple(change) for change in rule.changes]
+        target = astuple(rule.target)
+        return {**facts, "target": target, "parameters": parameters, "changes": changes}
 
     text = file.read_bytes().decode("utf-8", errors="replace")
     facts = memory.remember("rule", [declared, folder.name, text], read)
@@ -156,6 +187,7 @@ def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory)
     }
     known["target"] = Target(*facts["target"])
     known["parameters"] = tuple(Parameter(*parameter) for parameter in facts["parameters"])
+    known["changes"] = tuple(Suggestion(*change) for change in facts["changes"])
     return Rule(file=file, prefixes=ontology.prefixes, **known)
 
 
@@ -235,6 +267,7 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
         query_line=query_line,
         prefixes=ontology.prefixes,
         order=reading.order(body),
+        changes=reading.changes(),
     )
     _check_rule(rule, reading, ontology)
     return rule
@@ -336,6 +369,27 @@ class _Reading:
             for node in self.facts.get(HF + "parameter", [])
         ]
         return tuple(sorted(found, key=lambda parameter: parameter.name))
+
+    def changes(self) -> tuple[Suggestion, ...]:
+        found = []
+        for name in self.facts.get(DASH + "suggestionGenerator", []):
+            node = self.node(name)
+            if DASH + "SPARQLUpdateSuggestionGenerator" not in node.get("a", []):
+                raise RuleError(
+                    "a suggestion generator is not a dash:SPARQLUpdateSuggestionGenerator.",
+                    where=self.place("dash:suggestionGenerator"),
+                    mend="Give it that type and an sh:update.",
+                )
+            update = self.one(SH + "update", node)
+            found.append(
+                Suggestion(
+                    message=self.one(SH + "message", node),
+                    update=update,
+                    order=self.order({SH + "order": node.get(SH + "order", ["0"])}),
+                    line=_line_of(self.text, update),
+                )
+            )
+        return tuple(sorted(found, key=lambda change: (change.order, change.line)))
 
 
 def _read_algebra(query: str, prefixes: Mapping[str, str], file: Path, first: int) -> CompValue:
@@ -469,6 +523,14 @@ def _check_rule(rule: Rule, reading: _Reading, ontology: Ontology) -> None:
             or f"Name a {targets}.",
         )
     _check_one_of("hf:status", [rule.status], STATUSES, reading)
+    if rule.changes and rule.kind != "judgement":
+        raise RuleError(
+            "a rule that judges nothing suggests a change.",
+            where=reading.place("dash:suggestionGenerator"),
+            mend="Move the suggestion to the rule whose finding it answers.",
+        )
+    for change in rule.changes:
+        _check_change(change, rule, ontology)
     if rule.kind != "judgement":
         return
     reading.some(HF + "basis")
@@ -492,6 +554,90 @@ def _check_rule(rule: Rule, reading: _Reading, ontology: Ontology) -> None:
                 mend="Name purpose, capacity, fit or conduct:"
                 " nothing else can be acted on directly.",
             )
+
+
+def _check_change(change: Suggestion, rule: Rule, ontology: Ontology) -> None:
+    """Refuse a change that partners cannot make, or that would not do what it says."""
+    algebra = _read_update(change, rule)
+    _check_query_terms(algebra, change.update, change.line, rule.file, ontology)
+    _check_uses(algebra, change.update, change.line, rule.file, ontology)
+    where = f"{rule.file}: line {change.line}"
+    written = list(_written_by(algebra))
+    consequential = {iri for iri in ontology.notations if _is_consequential(iri, ontology)}
+    for subject, predicate, thing in written:
+        for term in (subject, predicate, thing):
+            iri = str(term)
+            place = re.search(rf"hf:{re.escape(iri.removeprefix(HF))}(?![\w-])", change.update)
+            line = change.line + (change.update.count("\n", 0, place.start()) if place else 0)
+            if iri in consequential:
+                raise RuleError(
+                    f"the change writes of {short(iri)}, a consequential basis.",
+                    where=f"{rule.file}: line {line}",
+                    mend="Change what it rests on: purpose, capacity, fit or conduct.",
+                )
+            if iri in CONCLUDED and (term is predicate or str(predicate) == RDF_TYPE):
+                raise RuleError(
+                    f"the change writes {short(iri)}, which only rules conclude.",
+                    where=f"{rule.file}: line {line}",
+                    mend="Write the facts from which a rule concludes it.",
+                )
+        if isinstance(predicate, Variable) or not isinstance(predicate, URIRef):
+            raise RuleError(
+                "the change writes a predicate that is a variable.",
+                where=where,
+                mend="Name the predicate.",
+            )
+    given = {"this", "value", "focusNode", *_bound_in(rule.algebra), *_bound_in(algebra.where)}
+    for row in written:
+        for term in row:
+            if isinstance(term, Variable) and str(term) not in given:
+                raise RuleError(
+                    f"the change writes ?{term}, which nothing binds.",
+                    where=where,
+                    mend=f"Bind ?{term} in its WHERE.",
+                )
+    for name in re.findall(r"\{[?$](\w+)\}", change.message):
+        if name not in given:
+            raise RuleError(
+                f"the message of the change names {{?{name}}}, which nothing binds.",
+                where=where,
+                mend=f"Bind ?{name} in the WHERE of its update.",
+            )
+
+
+def _is_consequential(iri: str, ontology: Ontology) -> bool:
+    return ontology.notations[iri] in BASES and iri not in ontology.constitutive
+
+
+def _written_by(algebra: CompValue) -> Iterator[tuple[Any, Any, Any]]:
+    for part in (algebra.delete, algebra.insert):
+        if part:
+            yield from _triples(part.triples)
+
+
+def _read_update(change: Suggestion, rule: Rule) -> CompValue:
+    try:
+        return read_update(change.update, rule.prefixes)
+    except QuerySyntaxError as error:
+        raise RuleError(
+            f"line {error.line} of the update cannot be used: {error.reason}.",
+            where=f"{rule.file}: line {change.line + error.line - 1}",
+            mend="Write one DELETE { … } INSERT { … } WHERE { … }, of which DELETE or INSERT"
+            " may be left out.",
+        ) from None
+
+
+CONCLUDED = frozenset(
+    HF + name
+    for name in (
+        "Finding", "Judgement", "Standing", "Past", "Merged", "NotAssessed", "SharedPurpose",
+        "SeniorRepresentative", "has", "lacks", "hasPartner", "workingPartner", "essentialPartner",
+        "anchorPartner", "workingArea", "territory", "currentBody", "currentPhase",
+        "partOrWholeOf", "sharesTopicWith", "lessAttendedThan", "stage", "outlook", "asOf",
+        "listsAll", "basis", "effect", "aboutBasis", "venture", "rule",
+    )
+)  # fmt: skip
+"""What no partner can state into being: conclusions of rules, and what a register vouches for."""
 
 
 def _check_one_of(
