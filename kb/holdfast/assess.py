@@ -18,6 +18,7 @@ from holdfast.errors import HoldfastError, UnknownNameError, printable
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Inconsistency, Reasoner, reason, sentences_for, standings_of
+from holdfast.reason.edits import Edits
 from holdfast.reason.proof import Proofs
 from holdfast.rules import Rule, read_rules
 from holdfast.vocabulary import BASES, HF, RDF_TYPE, nearest
@@ -83,7 +84,8 @@ class Assessment:
     """An assessment with all that is needed to explain it.
 
     `triples` counts the distinct quads of the sources; `seconds` has `load` (parsing, encoding and
-    projection in time) and `reason` (running the rules, wording and evidence).
+    projection in time) and `reason` (running the rules, wording and evidence). `asked` is the as-of
+    date or phase as it was asked for, and what counted as today.
     """
 
     as_of: str
@@ -97,6 +99,30 @@ class Assessment:
     reasoner: Reasoner
     projection: AsOf
     inconsistencies: tuple[Contradiction, ...] = ()
+    asked: tuple[str | None, date] = (None, date.max)
+    editable: bool = False
+    _edits: Edits | None = None
+
+    def edits(self) -> Edits:
+        """The means to change quads and have findings follow.
+
+        Only of an assessment made with `editable`; axioms that nothing bore on have a part in it.
+        """
+        if not self.editable:
+            raise ValueError("the assessment was not made to be edited")
+        if self._edits is None:
+            self._edits = Edits(self.reasoner, self._anew)
+        return self._edits
+
+    def _anew(self) -> Reasoner:
+        """The quads as they are now projected and reasoned over from the beginning."""
+        self.columns.clear()
+        as_of, today = self.asked
+        projection = project(self.columns, as_of, today)
+        return reason(
+            self.columns, self.rules, self.ontology, projection.hidden,
+            memory=self.reasoner.memory, every=True,
+        )[0]  # fmt: skip
 
     def doubts(self) -> list[str]:
         """What a reader should know before trusting this assessment, in sentences.
@@ -142,19 +168,22 @@ def assess(
     keep_going: bool = False,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    editable: bool = False,
 ) -> Assessment:
     """Assess every venture of the sources as of a date, a phase or now.
 
     `rules` is a folder of rules to use instead of the shipped ones. Without `evidence` findings
     say nothing of the facts they rest on, which is faster over many ventures. With `keep_going`
     files that cannot be read are left out; `doubts` then names them. `limits` are what may be used
-    of the machine; beyond its memory, temporary files are used. Raises HoldfastError
-    for input that cannot be used; then nothing has been assessed.
+    of the machine; beyond its memory, temporary files are used. With `editable` the assessment is
+    ready for `Assessment.edits`. Raises HoldfastError for input that cannot be used; then nothing
+    has been assessed.
     """
     try:
         return _assessed(
-            sources, as_of, rules, today or date.today(), evidence, keep_going, limits, progress
-        )
+            sources, as_of, rules, today or date.today(), evidence, keep_going, limits, progress,
+            editable,
+        )  # fmt: skip
     except (duckdb.Error, HoldfastError) as error:
         cause = error if isinstance(error, duckdb.Error) else error.__cause__
         if isinstance(cause, duckdb.OutOfMemoryException):
@@ -181,6 +210,7 @@ def _assessed(
     keep_going: bool,
     limits: Limits | None,
     progress: Progress | None,
+    editable: bool,
 ) -> Assessment:
     ontology = read_ontology()
     memory = usual_memory()
@@ -192,9 +222,10 @@ def _assessed(
     projection = project(columns, as_of, today)
     loaded = perf_counter()
     reasoner, inconsistencies = reason(
-        columns, chosen, ontology, projection.hidden, memory=memory, progress=progress
-    )
-    ventures = _ventures(reasoner, ontology, evidence=evidence)
+        columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
+        progress=progress,
+    )  # fmt: skip
+    ventures = judged_ventures(reasoner, ontology, evidence=evidence)
     reasoned = perf_counter()
     memory.save()
     return Assessment(
@@ -209,6 +240,8 @@ def _assessed(
         reasoner=reasoner,
         projection=projection,
         inconsistencies=tuple(_contradiction(columns, ontology, one) for one in inconsistencies),
+        asked=(as_of, today),
+        editable=editable,
     )
 
 
@@ -241,13 +274,21 @@ def _certainties(ontology: Ontology) -> dict[int, str]:
     }
 
 
-def _ventures(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> list[VentureAssessment]:
+def judged_ventures(
+    reasoner: Reasoner,
+    ontology: Ontology,
+    *,
+    evidence: bool,
+    among: Iterable[int] | None = None,
+) -> list[VentureAssessment]:
+    """The ventures, or those `among` them, with their standings and findings, by IRI."""
+    which = "true" if among is None else f"s IN ({', '.join(map(str, among)) or 'NULL'})"
     columns = reasoner.columns
     typed = columns.table(RDF_TYPE)
     rows = columns.rows(
         f"""
         SELECT s, terms.lex, terms.n3 FROM {typed} JOIN terms ON terms.id = s
-        WHERE o = $venture AND s NOT IN (SELECT node FROM unassessed)
+        WHERE o = $venture AND {which} AND s NOT IN (SELECT node FROM unassessed)
           AND s NOT IN (SELECT s FROM {typed} WHERE o = $merged) ORDER BY terms.n3
         """,
         {"venture": columns.id_of(f"<{HF}Venture>"), "merged": columns.id_of(f"<{HF}NotAssessed>")},
@@ -257,7 +298,8 @@ def _ventures(reasoner: Reasoner, ontology: Ontology, *, evidence: bool) -> list
     stages = _concepts(columns, ontology, HF + "stage")
     outlooks = _concepts(columns, ontology, HF + "outlook")
     standings = standings_of(columns, ontology, ids)
-    findings = _findings(reasoner, ontology, evidence=evidence)
+    chosen = None if among is None else ids
+    findings = _findings(reasoner, ontology, evidence=evidence, among=chosen)
     return [
         VentureAssessment(
             iri=lex or n3,
@@ -279,7 +321,7 @@ def _concepts(columns: Columns, ontology: Ontology, predicate: str) -> dict[int,
 
 
 def _findings(
-    reasoner: Reasoner, ontology: Ontology, *, evidence: bool
+    reasoner: Reasoner, ontology: Ontology, *, evidence: bool, among: list[int] | None
 ) -> dict[int, list[Finding]]:
     columns = reasoner.columns
     facts = Proofs(reasoner).evidence() if evidence else {}
@@ -298,6 +340,7 @@ def _findings(
           {"".join(f", f.bindings[words[{place}]]" for place in range(1, most + 1))}
         FROM findings f JOIN asked USING (rule) JOIN terms v ON v.id = f.venture
           JOIN terms node ON node.id = f.node
+        {"" if among is None else f"WHERE f.venture IN ({', '.join(map(str, among)) or 'NULL'})"}
         """,
         {"rules": list(asked), "asked": list(asked.values())},
     )

@@ -212,6 +212,7 @@ def _assessed(
     evidence: bool,
     keep_going: bool = False,
     limits: Limits | None = None,
+    editable: bool = False,
 ) -> Assessment:
     """An assessment; what a reader should know before trusting it goes to standard error."""
     with render.waiting("Reading") as progress:
@@ -223,6 +224,7 @@ def _assessed(
             keep_going=keep_going,
             limits=limits,
             progress=progress,
+            editable=editable,
         )
     for doubt in assessment.doubts():
         click.echo(render.clean(doubt), err=True)
@@ -349,7 +351,7 @@ def remedies_command(
     Each change shows which risks it clears, which it brings to any venture, which standings move,
     and what would have to be so. Changes are to purpose, capacity, fit and conduct only.
     """
-    assessment = _assessed(sources, as_of, folder, evidence=False)
+    assessment = _assessed(sources, as_of, folder, evidence=False, editable=True)
     with render.waiting("Trying") as progress:
         answer = remedies(assessment, venture, basis=basis, progress=progress)
     if form == "table":

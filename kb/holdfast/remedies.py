@@ -11,7 +11,7 @@ import pyoxigraph as ox
 from rdflib import Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
-from holdfast.assess import Assessment, Finding, Progress, worded
+from holdfast.assess import Assessment, Finding, Progress
 from holdfast.errors import RuleError, UnknownNameError
 from holdfast.queries import iris_in, pattern_of, read_update
 from holdfast.rules import Rule, Suggestion
@@ -76,9 +76,10 @@ def remedies(
 ) -> Remedies:
     """The changes suggested by the rules behind a venture's risks, each tried, the best first.
 
-    A change that clears no risk of the rule that suggests it is left out. The best clears most risks of the venture, by severity; then it brings fewest new risks to any
-    venture; then it changes fewest triples; then the alphabet decides. With `basis` only what is
-    suggested for a risk on that basis or clears one there is listed. Raises UnknownNameError.
+    A change that clears no risk of the rule that suggests it is left out. The best clears most
+    risks of the venture, by severity; then it brings fewest new risks to any venture; then it
+    changes fewest triples; then the alphabet decides. With `basis` only what is suggested for a
+    risk on that basis or clears one there is listed. Raises UnknownNameError.
     """
     if basis is not None and basis not in BASES:
         raise UnknownNameError(f"{basis} is no basis.", mend=nearest(basis, BASES))
@@ -127,7 +128,8 @@ def candidates_for(assessment: Assessment, venture: str) -> Iterator[Candidate]:
     rows = assessment.columns.rows(
         """
         SELECT DISTINCT f.rule, f.value, f.bindings FROM findings f
-          JOIN terms v ON v.id = f.venture WHERE v.n3 = $venture AND f.effect IN ('undermines', 'watch')
+          JOIN terms v ON v.id = f.venture
+        WHERE v.n3 = $venture AND f.effect IN ('undermines', 'watch')
         ORDER BY f.rule, f.value, f.bindings::VARCHAR
         """,
         {"venture": f"<{venture}>"},
@@ -277,6 +279,12 @@ class _Teller:
         words |= {text: f"the {getattr(name, 'value', name)}" for text, name in new.items()}
         words["<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"] = "is of the kind"
         return tuple(" ".join(words[text] for text in triple) for triple in triples)
+
+
+def worded(message: str, words: Mapping[str, str]) -> str:
+    """A message with the names of things put in for {$this} and {?variable}."""
+    text = re.sub(r"\{[$?](\w+)\}", lambda found: words.get(found[1], "something"), message)
+    return text[:1].upper() + text[1:]
 
 
 def _tried(candidate: Candidate, venture: str, outcome: Outcome, teller: _Teller) -> Remedy:

@@ -99,7 +99,7 @@ def test_every_rule_that_judges_a_lever_suggests_a_change_or_cannot() -> None:
 def test_a_change_that_a_rule_suggests_silences_it_and_brings_nothing(
     rule: Rule, tmp_path: Path
 ) -> None:
-    found = assess([str(as_stated(rule, tmp_path))], evidence=False)
+    found = assess([str(as_stated(rule, tmp_path))], evidence=False, editable=True)
     venture = next(
         one for one in found.ventures if any(each.rule == rule.id for each in one.findings)
     )

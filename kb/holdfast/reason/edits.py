@@ -125,7 +125,8 @@ class Edits:
         """
         self._changed = Changed()
         self._neighbours = Neighbours(self.columns)
-        if not self._edit_quads(list(removed), list(added)):
+        coming = dict.fromkeys(added)
+        if not self._edit_quads([quad for quad in removed if quad not in coming], list(coming)):
             return self._changed
         if not retime(self.columns):
             self._take(self._anew())
@@ -166,7 +167,7 @@ class Edits:
         rows = [
             [*(columns.id_of(term) if term else None for term in quad), way]
             for quads, way in ((removed, False), (added, True))
-            for quad in dict.fromkeys(quads)
+            for quad in quads
         ]
         if not rows:
             return False

@@ -261,13 +261,17 @@ class Reasoner:
         start = self.columns.next_triple
         for compiled in stratum:
             self._run_rule(compiled, compiled.plan, {})
+        if not recursive:
+            return
+        self._tell()
         rounds = Rounds(self.columns, stratum)
-        while recursive and self.columns.next_triple > start:
+        while self.columns.next_triple > start:
             rounds.another()
             delta, start = start, self.columns.next_triple
             for compiled in stratum:
                 for plan in compiled.deltas:
                     self._run_rule(compiled, plan, {"delta": delta})
+            self._tell()
 
     def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
         if (
@@ -463,6 +467,8 @@ class Reasoner:
         """What a finding says of itself: predicates, and how the table `findings` gives values."""
         columns, concepts = self.columns, self.ontology.notations
         told = [compiled.rule for compiled in self.rules if compiled.rule.kind == "judgement"]
+        if not told:
+            return []
         effects = {rule.effect: self.ontology.concept(rule.effect, concepts) for rule in told}
         bases = {
             basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases

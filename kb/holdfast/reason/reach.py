@@ -9,6 +9,7 @@ after the change. Filters are not looked at: what is found may be too much, neve
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -353,16 +354,18 @@ def _inverse(path: Any) -> Any:
 class Neighbours:
     """Who is joined to whom, looked up once and kept: before an edit and after it together.
 
-    Triples that an edit takes away stay visible here, and `note` adds what it brings.
+    `note` tells of the triples that it brings and of those that it takes away.
     """
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
         self._known: dict[tuple[str, bool], dict[int, set[int]]] = {}
+        self._noted: dict[tuple[str, bool, int], set[int]] = defaultdict(set)
 
     def note(self, predicate: str, subject: int, value: int) -> None:
-        """Tell of a triple that an edit brings."""
+        """Tell of a triple that was there before an edit or is there after it."""
         for end, other, backwards in ((subject, value, False), (value, subject, True)):
+            self._noted[predicate, backwards, end].add(other)
             known = self._known.get((predicate, backwards), {})
             if end in known:
                 known[end].add(other)
@@ -374,7 +377,7 @@ class Neighbours:
         if not wanted:
             return
         for node in wanted:
-            known[node] = set()
+            known[node] = set(self._noted.get((predicate, backwards, node), ()))
         if predicate not in self.columns.predicates:
             return
         here, there = ("o", "s") if backwards else ("s", "o")
