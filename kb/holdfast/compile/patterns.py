@@ -759,9 +759,6 @@ class Compilation:
         grouped = node.p
         relation = self.pattern(grouped.p)
         keys = list(grouped.expr or [])
-        for key in keys:
-            if not isinstance(key, Variable):
-                raise Refusal("GROUP BY an expression", "BIND the expression to a variable first.")
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
             raise Refusal(
                 f"an aggregate over all of ${self.focus}",
@@ -774,15 +771,21 @@ class Compilation:
         environment = self._environment(relation, lookups)
         columns: list[SQL] = []
         held: dict[str, Held] = {}
-        groups = [relation.columns[str(key)] for key in keys if str(key) in relation.held]
+        groups = [
+            relation.columns[str(key)]
+            for key in keys
+            if str(key) in relation.held and relation.held[str(key)].term is None
+        ]
+        for name in [str(key) for key in keys if str(key) in relation.held]:
+            held[name] = relation.held[name]
+            key = relation.columns[name]
+            columns.append(
+                sql.named(
+                    key if held[name].term is None else sql.call("any_value", key), f"v_{name}"
+                )
+            )
         for aggregate in node.A:
             name = str(aggregate.res)
-            if aggregate.name == "Aggregate_Sample" and aggregate.vars in keys:
-                source = str(aggregate.vars)
-                if source in relation.held:
-                    held[name] = relation.held[source]
-                    columns.append(sql.named(relation.columns[source], f"v_{name}"))
-                continue
             value, held[name] = self._aggregate(aggregate, environment)
             columns.append(sql.named(value, f"v_{name}"))
         worst = sql.call("coalesce", sql.call("max", relation.certainty()), sql.number(0))
