@@ -7,6 +7,7 @@ lets pass what the grammar's notes forbid.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import count
@@ -69,6 +70,8 @@ def read_query(text: str, prefixes: Mapping[str, str], base: str = "") -> CompVa
 @lru_cache(maxsize=1024)  # parsing takes 15 ms, and checking, ordering and compiling all read
 def _read(text: str, prefixes: tuple[tuple[str, str], ...], base: str) -> CompValue:
     _mend_parser()
+    if half := re.search(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]", text):
+        raise QuerySyntaxError(f"'{half[0]}' is half a character", *_at(text, half.start()))
     try:
         with _as_written:
             parsed = parser.parseQuery(text)
@@ -95,9 +98,13 @@ def _place(text: str, reason: str) -> tuple[int, int]:
         name = word.strip("',.;")
         at = text.rfind(name) if name[:1] in ("?", "_") or name.endswith(":") else -1
         if at >= 0:
-            before = text[:at]
-            return before.count("\n") + 1, at - before.rfind("\n")
+            return _at(text, at)
     return 1, 1
+
+
+def _at(text: str, at: int) -> tuple[int, int]:
+    before = text[:at]
+    return before.count("\n") + 1, at - before.rfind("\n")
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,13 @@ class Tables(Protocol):
 
     lineage: bool
 
+    @property
+    def by_graph(self) -> bool:
+        """Whether triples have their graph in `g`, and a path stays within one."""
+
+    def graphs_table(self, alias: str) -> exp.Subquery:
+        """The named graphs, in `g`."""
+
     def alias(self) -> str:
         """A fresh name for a table."""
 
@@ -91,7 +98,17 @@ def _select(alias: str, s: SQL, o: SQL, tables: Tables, c: SQL, lineage: SQL) ->
     columns = [sql.named(s, "s"), sql.named(o, "o"), sql.named(c, "c")]
     if tables.lineage:
         columns.append(sql.named(lineage, "l"))
+    if tables.by_graph:
+        columns.append(sql.named(sql.column(alias, "g"), "g"))
     return exp.select(*columns)
+
+
+def _meet(one: str, other: str, tables: Tables) -> SQL:
+    """The end of one edge is the start of another, in the same graph."""
+    meeting: list[SQL] = [sql.equal(sql.column(one, "o"), sql.column(other, "s"))]
+    if tables.by_graph:
+        meeting.append(sql.equal(sql.column(one, "g"), sql.column(other, "g")))
+    return sql.both(meeting) if len(meeting) > 1 else meeting[0]
 
 
 def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
@@ -103,7 +120,7 @@ def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
             sql.call("list_concat", sql.column(a, "l"), sql.column(b, "l")),
         )
         .from_(sql.derived(first, a))
-        .join(sql.derived(then, b), on=sql.equal(sql.column(a, "o"), sql.column(b, "s")))
+        .join(sql.derived(then, b), on=_meet(a, b, tables))
     )  # fmt: skip
 
 
@@ -120,14 +137,10 @@ def _repeated(path: MulPath, tables: Tables, ends: tuple[SQL, ...]) -> exp.Selec
     if tables.lineage:
         return pairs
     # the pairs of a closure are a set (§9.3): keep the most certain way
-    return (
-        exp.select(
-            sql.named(sql.column(alias, "s"), "s"), sql.named(sql.column(alias, "o"), "o"),
-            sql.named(sql.call("min", sql.column(alias, "c")), "c"),
-        )
-        .from_(sql.derived(result, alias))
-        .group_by(sql.column(alias, "s"), sql.column(alias, "o"))
-    )  # fmt: skip
+    keys = [sql.column(alias, name) for name in ("s", "o", *("g" if tables.by_graph else ""))]
+    named = [sql.named(key, key.name) for key in keys]
+    named.insert(2, sql.named(sql.call("min", sql.column(alias, "c")), "c"))
+    return exp.select(*named).from_(sql.derived(result, alias)).group_by(*keys)
 
 
 def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
@@ -143,7 +156,7 @@ def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
         .from_(sql.table(reach, reach))
         .join(
             sql.derived(edges.copy(), step),
-            on=sql.equal(sql.column(reach, "o"), sql.column(step, "s")),
+            on=_meet(reach, step, tables),
         )
     )  # fmt: skip
     if tables.lineage:  # a way that comes back to where it was proves nothing more
@@ -165,10 +178,14 @@ def _itself(tables: Tables, ends: tuple[SQL, ...]) -> exp.Query:
     ]
     if tables.lineage:
         columns.append(sql.named(exp.cast(exp.Array(expressions=[]), "BIGINT[]"), "l"))
+    if tables.by_graph:
+        columns.append(sql.named(sql.column(node, "g"), "g"))
     query: exp.Query = exp.select(*columns).from_(tables.nodes_table(node))
     for end in ends:
         same = [sql.named(exp.cast(end.copy(), "BIGINT"), name) for name in ("s", "o")]
         more = exp.select(*same, *(column.copy() for column in columns[2:]))
+        if tables.by_graph:
+            more = more.from_(tables.graphs_table(node))
         query = exp.union(query, more, distinct=False)
     return query
 

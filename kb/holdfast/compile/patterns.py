@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -203,6 +204,7 @@ class Compilation:
     ) -> None:
         self.dataset = dataset
         self._graph_now: SQL | str | None = None
+        self._now: str | None = None
         self.focus = focus
         self.targets = targets
         self.lineage = lineage
@@ -231,6 +233,11 @@ class Compilation:
     def constant(self, term: Identifier) -> Constant:
         return Constant(term, self.constant_key(n3_of(term)))
 
+    @property
+    def by_graph(self) -> bool:
+        """Whether each named graph is looked at for itself, so that paths stay within one."""
+        return isinstance(self._graph_now, str)
+
     def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
         if self._by_quads():
             key = self.constant_key(f"<{iri}>")
@@ -251,7 +258,10 @@ class Compilation:
             return sql.table("*nodes", alias)
         inner = self.alias()
         ends = exp.Array(expressions=[sql.column(inner, "s"), sql.column(inner, "o")])
-        query = exp.select(sql.named(exp.Unnest(expressions=[ends]), "n")).distinct()
+        columns = [sql.named(exp.Unnest(expressions=[ends]), "n")]
+        if self.by_graph:
+            columns.append(sql.named(sql.column(inner, "g"), "g"))
+        query = exp.select(*columns).distinct()
         return sql.derived(query.from_(self._quads(inner, [])), alias)
 
     def _by_quads(self) -> bool:
@@ -296,16 +306,20 @@ class Compilation:
         keys = [self.constant_key(f"<{iri}>") for iri in named]
         return exp.In(this=graph.copy(), expressions=keys) if keys else exp.false()
 
+    def graphs_table(self, alias: str) -> exp.Subquery:
+        """The named graphs, in `g`."""
+        graph = sql.column("q", "g")
+        query = exp.select(sql.named(graph, "g")).distinct()
+        query = query.from_(sql.table("quads", "q")).where(self._is_named(graph))
+        return sql.derived(query, alias)
+
     def named_graphs(self, name: str) -> Relation:
         """Every named graph as a variable."""
         alias = self.alias()
-        graph = sql.column("q", "g")
-        query = exp.select(sql.named(graph, f"v_{name}")).distinct()
-        query = query.from_(sql.table("quads", "q")).where(self._is_named(graph))
         return Relation(
             held={name: Held("id", node=True)},
-            columns={name: sql.column(alias, f"v_{name}")},
-            sources=[Source(sql.derived(query, alias))],
+            columns={name: sql.column(alias, "g")},
+            sources=[Source(self.graphs_table(alias))],
         )
 
     def _graph(self, node: CompValue) -> Relation:
@@ -401,8 +415,6 @@ class Compilation:
                 found.lineages.append(triple)
             found.certainties.append(sql.column(alias, "c"))
             if isinstance(self._graph_now, str):
-                if isinstance(predicate, Path):
-                    raise Refusal("a path within GRAPH of a variable")
                 place(Variable(self._graph_now), sql.column(alias, "g"), True)
             place(subject, sql.column(alias, "s"), not isinstance(predicate, Path))
             place(value, sql.column(alias, "o"), False)
@@ -1081,6 +1093,14 @@ class Compilation:
                 "Move the FILTER to the outer braces of the EXISTS.",
             )
         return Nothing()
+
+    def changing(self, function: str) -> str:
+        """The moment of the query; a rule has none, so that its runs agree."""
+        if self.dataset is None:
+            raise Refusal(f"the function {function.removeprefix('Builtin_')}")
+        if self._now is None:
+            self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return self._now
 
     def exists(self, group: CompValue, environment: Environment) -> SQL:
         """Whether a pattern has a solution that agrees with the environment (§18.6, EXISTS)."""
