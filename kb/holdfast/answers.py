@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,62 @@ def _planned(query: str, base: str, strict: bool) -> tuple[Any, Plan, bool]:
     return algebra, plan, ordered
 
 
+FORMATS = ("table", "json", "csv", "tsv", "xml", "turtle", "ntriples")
+
+
+def serialised(found: Answer, form: str) -> str:
+    """An answer in a format of FORMATS but `table`. Raises QueryError for one that it has not."""
+    written: bytes | None
+    if found.triples is not None:
+        kinds = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES}
+        if form not in kinds:
+            raise QueryError(
+                f"triples have no {form} form.", where="the query", mend="Use turtle or ntriples."
+            )
+        written = ox.serialize(found.triples, format=kinds[form])
+        return (written or b"").decode()
+    results = {
+        "json": ox.QueryResultsFormat.JSON, "csv": ox.QueryResultsFormat.CSV,
+        "tsv": ox.QueryResultsFormat.TSV, "xml": ox.QueryResultsFormat.XML,
+    }  # fmt: skip
+    if form not in results or (found.boolean is not None and form in ("csv", "tsv")):
+        what = "a truth has" if found.boolean is not None else "solutions have"
+        raise QueryError(f"{what} no {form} form.", where="the query", mend="Use json or xml.")
+    if found.boolean is not None:
+        truth = f'{{"head":{{}},"boolean":{str(found.boolean).lower()}}}'
+        read: Any = ox.parse_query_results(truth, format=results["json"])
+    else:
+        read = _results(found)
+    written = read.serialize(format=results[form])
+    return (written or b"").decode()
+
+
+def _results(found: Answer) -> ox.QuerySolutions:
+    """Solutions as Oxigraph's serialisers take them: read from the JSON format of results."""
+
+    def cell(term: Term) -> dict[str, str]:
+        if isinstance(term, ox.NamedNode):
+            return {"type": "uri", "value": term.value}
+        if isinstance(term, ox.BlankNode):
+            return {"type": "bnode", "value": term.value}
+        if term.language:
+            return {"type": "literal", "value": term.value, "xml:lang": term.language}
+        return {"type": "literal", "value": term.value, "datatype": term.datatype.value}
+
+    rows = [
+        {
+            name: cell(term)
+            for name, term in zip(found.variables, row, strict=True)
+            if term is not None
+        }
+        for row in found.solutions or []
+    ]
+    text = json.dumps({"head": {"vars": list(found.variables)}, "results": {"bindings": rows}})
+    read = ox.parse_query_results(text, format=ox.QueryResultsFormat.JSON)
+    assert isinstance(read, ox.QuerySolutions)
+    return read
+
+
 class _Asked:
     """One query at work: a connection of its own that ends at its deadline."""
 
@@ -189,6 +246,11 @@ class _Asked:
                 "it needs more memory than is allowed.", where="the query",
                 mend="Look for patterns that share no variable, or ask for less.",
             ) from None  # fmt: skip
+        except duckdb.Error as error:
+            raise QueryError(
+                f"it could not be answered: {str(error).splitlines()[0]}.", where="the query",
+                mend="This is a fault in Holdfast; please report it with the query.",
+            ) from None  # fmt: skip
         known: dict[str, Term] = {}
         return [
             {name: _term(n3, known) for name, n3 in zip(names, row, strict=False)} for row in found
@@ -198,7 +260,9 @@ class _Asked:
         """DuckDB's plan."""
         bound = self._ready(plan)
         text, _ = self._statement(plan, ordered, "")
-        return "\n".join(str(row[1]) for row in self.con.execute(f"EXPLAIN {text}", bound).fetchall())
+        return "\n".join(
+            str(row[1]) for row in self.con.execute(f"EXPLAIN {text}", bound).fetchall()
+        )
 
     def described(self, nodes: Sequence[Term | None]) -> list[ox.Triple]:
         """All that is said of these nodes, and of the blank nodes that this names in turn."""

@@ -15,13 +15,13 @@ from threading import RLock
 from typing import Any
 
 import rdflib
-from pyparsing import ParseException, ParseResults
+from pyparsing import ParseException, ParseResults, Suppress
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
 from rdflib.plugins.sparql import parser
 from rdflib.plugins.sparql.algebra import translatePName, translatePrologue, traverse
 from rdflib.plugins.sparql.operators import simplify
-from rdflib.plugins.sparql.parserutils import CompValue, Expr
+from rdflib.plugins.sparql.parserutils import CompValue, Expr, Param
 
 
 class _AsWritten:
@@ -60,9 +60,9 @@ class _Fault(Exception):
 def read_query(text: str, prefixes: Mapping[str, str], base: str = "") -> CompValue:
     """The algebra of a SPARQL 1.1 query; nobody may change it. Raises QuerySyntaxError.
 
-    Its `name` is that of the form (SelectQuery, AskQuery, ConstructQuery, DescribeQuery); `p` is the
-    pattern, `PV` the variables that are given, `template` the triples of a CONSTRUCT, `var` what is
-    described, `datasetClause` the graphs of FROM.
+    Its `name` is that of the form (SelectQuery, AskQuery, ConstructQuery, DescribeQuery); `p` is
+    the pattern, `PV` the variables that are given, `template` the triples of a CONSTRUCT, `var`
+    what is described, `datasetClause` the graphs of FROM.
     """
     return _read(text, tuple(sorted(prefixes.items())), base)
 
@@ -110,8 +110,8 @@ def _at(text: str, at: int) -> tuple[int, int]:
 @lru_cache(maxsize=1)
 def _mend_parser() -> None:
     """Let rdflib's parser keep the predicate of an inverse in a negated property set."""
-    inverse = parser.PathOneInPropertySet.exprs[-1]
-    inverse.expr = parser.Suppress("^") + parser.Param("part", parser.iri | parser.A)
+    choice: Any = parser.PathOneInPropertySet
+    choice.exprs[-1].expr = Suppress("^") + Param("part", parser.iri | parser.A)
 
 
 # -- the query forms (§18.2.4, §18.2.5) ------------------------------------------------------------
@@ -145,6 +145,7 @@ def _query(parsed: Any, prefixes: dict[str, str], base: str) -> CompValue:
         whole = CompValue("SelectQuery", **{key: tree[key] for key in tree if key != "template"})
         for key in ("projection", "modifier"):
             whole.pop(key, None)
+        whole["starred"] = False
         result["p"], result["PV"] = translation.select(whole)
     if form == "ConstructQuery":
         result["template"] = (
@@ -172,7 +173,7 @@ def _path(node: Any) -> Any:
         return InvPath(node.part)
     if node.name == "PathElt":
         part = node.part[0] if isinstance(node.part, (list, ParseResults)) else node.part
-        return MulPath(part, str(node.mod)) if node.mod else part
+        return MulPath(part, node.mod) if node.mod else part
     if node.name == "PathEltOrInverse":
         return InvPath(node.part[0] if isinstance(node.part, (list, ParseResults)) else node.part)
     if node.name == "PathNegatedPropertySet":
@@ -189,7 +190,7 @@ def _negated(parts: Sequence[Any]) -> NegatedPath:
 
 def _triples(listed: Any) -> list[tuple[Any, Any, Any]]:
     flat = [term for block in listed or [] for term in block]
-    return [tuple(flat[n : n + 3]) for n in range(0, len(flat), 3)]  # type: ignore[misc]
+    return [tuple(flat[n : n + 3]) for n in range(0, len(flat), 3)]
 
 
 _AGGREGATE = "Aggregate_"
@@ -227,9 +228,8 @@ class _Translation:
                     raise _Fault(f"the variable is bound already: ?{item.name_}")
                 aliases.append(item.name_)
         if grouped:
-            if starred and tree.name == "SelectQuery" and "projection" not in tree:
-                if tree.get("starred", True) and (conditions or havings) and self._is_select(tree):
-                    raise _Fault("SELECT * cannot be used with GROUP BY or HAVING")
+            if starred and tree.starred is not False:
+                raise _Fault("SELECT * cannot be used with GROUP BY, HAVING or aggregates")
             pattern, chosen, orders, havings = self._grouped(
                 pattern, conditions, chosen, orders, havings
             )
@@ -270,10 +270,6 @@ class _Translation:
             )  # fmt: skip
         return pattern, names
 
-    @staticmethod
-    def _is_select(tree: CompValue) -> bool:
-        return tree.name in ("SelectQuery", "SubSelect")
-
     def _grouped(
         self,
         pattern: CompValue,
@@ -309,7 +305,7 @@ class _Translation:
                     if any(_aggregates(value) for _, value in members(node)):
                         raise _Fault("an aggregate within an aggregate")
                     name = Variable(f"__agg_{next(self._numbers)}__")
-                    parts = {key: value for key, value in node.items() }
+                    parts = dict(node.items())
                     if not _is_star(parts.get("vars")):
                         parts["vars"] = self._expression(parts["vars"])
                     found.append(CompValue(node.name, **parts, res=name))

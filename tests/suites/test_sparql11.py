@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import tempfile
 from collections import Counter
@@ -20,7 +21,11 @@ MF = "http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#"
 QT = "http://www.w3.org/2001/sw/DataAccess/tests/test-query#"
 FIRST = "http://www.w3.org/1999/02/22-rdf-syntax-ns#first"
 
-DIFFERENT: dict[str, str] = {}
+_NO_SHA = "DuckDB has no SHA-384 and SHA-512"
+DIFFERENT = {
+    "aggregates/agg-empty-group-count-graph": "a graph without a match has no group to count",
+    **{f"functions/sha{bits}-0{n}": _NO_SHA for bits in (384, 512) for n in (1, 2)},
+}
 """Tests whose result differs from the W3C's, with the reason; docs/conformance.md has the same."""
 
 
@@ -49,7 +54,7 @@ def _cases() -> list[Any]:
             query = entry["query"] or entry["action"]
             case = (
                 kind, query.value, entry["result"].value if entry["result"] else "",
-                *((entry[name].value.split() if entry[name] else []) for name in ("data", "graphs")),
+                *(entry[part].value.split() if entry[part] else [] for part in ("data", "graphs")),
             )  # fmt: skip
             found.append(pytest.param(name, *case, id=f"{name} {entry['name'].value}"))
     return found
@@ -71,8 +76,11 @@ def _file(iri: str) -> Path:
 
 def _loaded(data: list[str], graphs: list[str], folder: str) -> Columns:
     store = ox.Dataset()
-    for iri in [*data, *graphs]:
-        graph = ox.NamedNode(iri) if iri in graphs else ox.DefaultGraph()
+    named: list[tuple[str, ox.NamedNode | ox.DefaultGraph]] = [
+        *((iri, ox.DefaultGraph()) for iri in data),
+        *((iri, ox.NamedNode(iri)) for iri in graphs),
+    ]
+    for iri, graph in named:
         form = ox.RdfFormat.from_extension(_file(iri).suffix[1:])
         for quad in ox.parse(path=str(_file(iri)), format=form, base_iri=iri):
             store.add(ox.Quad(quad.subject, quad.predicate, quad.object, graph))
@@ -91,8 +99,10 @@ def _expected(result: str) -> Any:
         form = ox.QueryResultsFormat.from_extension(file.suffix[1:])
         return ox.parse_query_results(text, format=form)
     if file.suffix == ".csv":
-        return [tuple(line.split(",")) for line in text.decode().splitlines()]
-    return list(ox.parse(text, format=ox.RdfFormat.from_extension(file.suffix[1:]), base_iri=result))
+        return [tuple(row) for row in csv.reader(text.decode().splitlines())]
+    return list(
+        ox.parse(text, format=ox.RdfFormat.from_extension(file.suffix[1:]), base_iri=result)
+    )
 
 
 _NUMBER = re.compile(r'^"(.*)"\^\^<.*#(integer|decimal|double|float)>$')

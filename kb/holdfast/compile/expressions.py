@@ -172,7 +172,9 @@ def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
         raise Refusal(f"the function <{node.iri}>")
     inner = value(arguments[0])
     if target == "string":
-        return Text(inner.lex())
+        if not inner.kinds & {BOOLEAN, DECIMAL, DOUBLE}:
+            return Text(inner.lex())
+        return Text(sql.call("cast_string", inner.cls(), inner.lex(), inner.num()))
     cls = inner.cls()
     if target in ("integer", "decimal", "float", "double", "boolean"):
         amount = sql.cases(
@@ -189,7 +191,7 @@ def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
         if target == "float":
             single = exp.TryCast(this=amount, to=exp.DataType.build("FLOAT"))
             spelt = sql.once(
-                exp.cast(single, "DOUBLE"),
+                single,
                 "amount",
                 lambda it: sql.call("number_lex", it, sql.number(DOUBLE)),
             )
@@ -420,7 +422,7 @@ def _iri(node: CompValue, value: Compile) -> Value:
         rooted = sql.call("starts_with", whole.copy(), sql.text("/"))
         joined = [
             exp.DPipe(this=sql.text(urljoin(base, stem)), expression=exp.paren(whole.copy()))
-            for stem in (".", "/")
+            for stem in (".",)
         ]
         below = exp.DPipe(
             this=sql.text(urljoin(base, "/").removesuffix("/")), expression=exp.paren(whole.copy())
@@ -595,8 +597,6 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_MD5": _hashed("md5"),
     "Builtin_SHA1": _hashed("sha1"),
     "Builtin_SHA256": _hashed("sha256"),
-    "Builtin_SHA384": _hashed("sha384"),
-    "Builtin_SHA512": _hashed("sha512"),
     "Builtin_SECONDS": lambda node, value: Written(_seconds(node, value)),
     "Builtin_TZ": lambda node, value: Text(_tz(node, value)),
     "Builtin_TIMEZONE": lambda node, value: Written(_timezone(node, value)),

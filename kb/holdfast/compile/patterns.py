@@ -27,12 +27,12 @@ from holdfast.compile.paths import compile_path
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
+    BLANK,
     DECIMAL,
     INTEGER,
-    STRING,
-    BLANK,
     IRI,
     NUMBERS,
+    STRING,
     Amount,
     Constant,
     Known,
@@ -280,7 +280,10 @@ class Compilation:
         dataset = self.dataset or Dataset()
         if assert_default and (dataset.default is not None or dataset.named is not None):
             keys = [self.constant_key(f"<{iri}>") for iri in dataset.default or ()]
-            conditions = [*conditions, exp.In(this=graph, expressions=keys) if keys else exp.false()]
+            conditions = [
+                *conditions,
+                exp.In(this=graph, expressions=keys) if keys else exp.false(),
+            ]
         elif assert_default:
             conditions = [*conditions, sql.missing(graph)]
         else:
@@ -404,7 +407,13 @@ class Compilation:
                 place(predicate, sql.column(alias, "p"), True)
                 self._recursive_whole(bool(self.feeds))
             elif isinstance(predicate, Path):
-                found.sources.append(Source(sql.derived(compile_path(predicate, self, self._ends(subject, value)), alias)))
+                found.sources.append(
+                    Source(
+                        sql.derived(
+                            compile_path(predicate, self, self._ends(subject, value)), alias
+                        )
+                    )
+                )
                 self._recursive_whole(_may_read(predicate, self.feeds))
                 found.lineages.append(sql.column(alias, "l"))
             else:
@@ -607,9 +616,7 @@ class Compilation:
 
     def _minus(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
-        shared = [
-            name for name in one.held if name in other.held and not name.startswith("graph:")
-        ]
+        shared = [name for name in one.held if name in other.held and not name.startswith("graph:")]
         if not shared:
             return one
         other = self.closed(other)
@@ -859,14 +866,16 @@ class Compilation:
     def numbered(self, relation: Relation) -> Relation:
         """The same with its order as a number."""
         query = relation.query(lineage=self.lineage)
-        number = exp.Window(this=sql.call("row_number"), order=exp.Order(expressions=relation.order))
+        number = exp.Window(
+            this=sql.call("row_number"), order=exp.Order(expressions=relation.order)
+        )
         query.append("expressions", sql.named(number, "v_#order"))
         found = self.of_query(query, relation.held)
         found.order = [sql.column(found.sources[0].table.alias, "v_#order")]
         return found
 
     def _orderby(self, node: CompValue) -> Relation:
-        """OrderBy (§15.1): unbound, blank nodes, IRIs, literals; of these numbers by value first."""
+        """OrderBy (§15.1): unbound, blank nodes, IRIs, numbers by value, then other literals."""
         if self.dataset is None:
             raise Refusal(_NAMES["OrderBy"], _MENDS["OrderBy"])
         relation = self.pattern(node.p)
