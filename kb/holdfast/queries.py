@@ -7,6 +7,7 @@ lets pass what the grammar's notes forbid.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -29,14 +30,17 @@ class _AsWritten:
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._noise = logging.getLogger("rdflib.term")
         self._before = True
 
     def __enter__(self) -> None:
         self._lock.acquire()
+        self._noise.disabled = True  # an ill-typed literal is SPARQL's own business
         self._before, rdflib.NORMALIZE_LITERALS = rdflib.NORMALIZE_LITERALS, False
 
     def __exit__(self, *_: object) -> None:
         rdflib.NORMALIZE_LITERALS = self._before
+        self._noise.disabled = False
         self._lock.release()
 
 
