@@ -28,5 +28,6 @@ from holdfast.compile.schema import schema_keys
 __all__ = [
     "ANYTHING", "ANY_TYPE", "Axiom", "AxiomRule", "Axioms", "Dataset", "Plan", "Reads", "Refusal",
     "Template", "axiom_rules", "compile_pattern", "compile_query", "compile_rule",
-    "contradictions_sql", "from_json", "group_of", "live", "meets", "read_axioms", "reads_of", "schema_keys", "template_ends", "template_keys", "to_json",
+    "contradictions_sql", "from_json", "group_of", "live", "meets",
+    "read_axioms", "reads_of", "schema_keys", "template_ends", "template_keys", "to_json",
 ]  # fmt: skip
