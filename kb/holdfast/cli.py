@@ -6,6 +6,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from holdfast import __version__, render
+from holdfast.answers import FORMATS, answer, plan_of_query, serialised
 from holdfast.assess import SEVERITIES, Assessment, VentureAssessment, assess
-from holdfast.columns import Columns, Limits
+from holdfast.columns import Columns, Limits, project
 from holdfast.compare import compare
 from holdfast.errors import HoldfastError, RuleError, SourceError, UnknownNameError
 from holdfast.explain import advice_for, explain, why_not
@@ -566,6 +568,70 @@ def rule_folders(folder: Path | None) -> list[Path]:
             "there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl."
         )
     return found
+
+
+@main.command("query")
+@takes_sources
+@click.argument("query")
+@takes_as_of
+@takes_rules
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
+    help="How to write the answer; triples are written as turtle or ntriples.",
+)  # fmt: skip
+@click.option(
+    "--inferred/--stated",
+    help="Ask what follows from the sources by ontology and rules, too, or only what they state.",
+)
+@click.option("--seconds", type=float, metavar="N", help="Give up after so long.")
+@click.option("--rows", type=int, metavar="N", help="Give up at more solutions than this.")
+@click.option("--explain-plan", is_flag=True, help="Print the SQL and DuckDB's plan instead.")
+def query_command(
+    sources: tuple[str, ...],
+    query: str,
+    as_of: str | None,
+    folder: Path | None,
+    form: str,
+    inferred: bool,
+    seconds: float | None,
+    rows: int | None,
+    explain_plan: bool,
+) -> None:
+    """Ask the sources a SPARQL 1.1 query: QUERY is its text, or a file with it (.rq).
+
+    The default graph is the union of all graphs.
+    """
+    text = query
+    if query.endswith((".rq", ".sparql")) or not any(sign in query for sign in "{<:"):
+        try:
+            text = Path(query).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise Unusable(f"{query}: there is no such query file, nor is it a query.") from None
+    if inferred:
+        columns = assess(sources, as_of=as_of, rules=folder, evidence=False).columns
+    else:
+        columns = Columns()
+        if as_of:
+            ontology = read_ontology()
+            columns.load(sources, background=ontology.files)
+            project(columns, as_of, date.today())
+        else:
+            columns.load(sources)
+            columns.build("SELECT s, p, o, 0 AS c, -1 AS r FROM quads")
+    if explain_plan:
+        click.echo(plan_of_query(columns, text))
+        return
+    found = answer(columns, text, seconds=seconds, rows=rows)
+    if form != "table":
+        click.echo(serialised(found, form), nl=False)
+    elif found.triples is not None:
+        click.echo(serialised(found, "turtle"), nl=False)
+    elif found.boolean is not None:
+        click.echo("yes" if found.boolean else "no")
+    else:
+        click.echo(render.clean("  ".join(f"?{name}" for name in found.variables)))
+        for row in found.solutions or []:
+            click.echo(render.clean("  ".join(str(term or "-") for term in row)))
 
 
 def add_commands(group: click.Group, found: Iterable[EntryPoint]) -> None:

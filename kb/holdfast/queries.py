@@ -1,20 +1,33 @@
-"""SPARQL text read into algebra."""
+"""SPARQL text read into algebra (SPARQL 1.1 §18.2).
+
+rdflib parses; the translation is ours, because rdflib's own loses FILTERs that are constant, takes
+the FILTER of a group within OPTIONAL for that of OPTIONAL, samples what it may not project, and
+lets pass what the grammar's notes forbid.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import count
 from threading import RLock
 from typing import Any
 
 import rdflib
-from pyparsing import ParseException, ParseResults
-from rdflib import Literal, URIRef, Variable
+from pyparsing import ParseException, ParseResults, Suppress
+from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.paths import AlternativePath, InvPath, MulPath, NegatedPath, SequencePath
-from rdflib.plugins.sparql.algebra import translateQuery, translateUpdate
-from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
-from rdflib.plugins.sparql.parserutils import CompValue
+from rdflib.plugins.sparql import parser
+from rdflib.plugins.sparql.algebra import (
+    translatePName,
+    translatePrologue,
+    translateUpdate,
+    traverse,
+)
+from rdflib.plugins.sparql.operators import simplify
+from rdflib.plugins.sparql.parserutils import CompValue, Expr, Param
 
 
 class _AsWritten:
@@ -22,14 +35,17 @@ class _AsWritten:
 
     def __init__(self) -> None:
         self._lock = RLock()
+        self._noise = logging.getLogger("rdflib.term")
         self._before = True
 
     def __enter__(self) -> None:
         self._lock.acquire()
+        self._noise.disabled = True  # an ill-typed literal is SPARQL's own business
         self._before, rdflib.NORMALIZE_LITERALS = rdflib.NORMALIZE_LITERALS, False
 
     def __exit__(self, *_: object) -> None:
         rdflib.NORMALIZE_LITERALS = self._before
+        self._noise.disabled = False
         self._lock.release()
 
 
@@ -46,29 +62,110 @@ class QuerySyntaxError(Exception):
         super().__init__(reason)
 
 
-def read_query(text: str, prefixes: Mapping[str, str]) -> CompValue:
-    """The algebra of a SPARQL 1.1 query; nobody may change it. Raises QuerySyntaxError."""
-    return _read(text, tuple(sorted(prefixes.items())))
+class _Fault(Exception):
+    """What a query may not say though its grammar lets it pass."""
+
+
+def read_query(text: str, prefixes: Mapping[str, str], base: str = "") -> CompValue:
+    """The algebra of a SPARQL 1.1 query; nobody may change it. Raises QuerySyntaxError.
+
+    Its `name` is that of the form (SelectQuery, AskQuery, ConstructQuery, DescribeQuery); `p` is
+    the pattern, `PV` the variables that are given, `template` the triples of a CONSTRUCT, `var`
+    what is described, `datasetClause` the graphs of FROM.
+    """
+    return _read(text, tuple(sorted(prefixes.items())), base)
 
 
 @lru_cache(maxsize=1024)  # parsing takes 15 ms, and checking, ordering and compiling all read
-def _read(text: str, prefixes: tuple[tuple[str, str], ...]) -> CompValue:
+def _read(text: str, prefixes: tuple[tuple[str, str], ...], base: str) -> CompValue:
+    _mend_parser()
+    if half := re.search(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]", text):
+        raise QuerySyntaxError(f"'{half[0]}' is half a character", *_at(text, half.start()))
     try:
         with _as_written:
-            parsed = parseQuery(text)
+            parsed = parser.parseQuery(text)
     except ParseException as error:
         found = (
             text.splitlines()[error.lineno - 1][error.column - 1 :].split() if text.strip() else []
         )
         reason = f"'{found[0]}' does not belong here" if found else "the query ends too early"
         raise QuerySyntaxError(reason, error.lineno, error.column) from None
-    _keep_constant_filters(parsed)
+    except RecursionError:
+        raise QuerySyntaxError("the query is nested too deeply", 1, 1) from None
     try:
         with _as_written:
-            algebra = translateQuery(parsed, initNs=dict(prefixes)).algebra
+            return _query(parsed, dict(prefixes), base)
     except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
-        raise QuerySyntaxError(str(error).strip(), 1, 1) from None
-    result: CompValue = algebra
+        if not isinstance(error, _Fault) and type(error) is not Exception:
+            raise
+        raise QuerySyntaxError(str(error).strip(), *_place(text, str(error))) from None
+
+
+def _place(text: str, reason: str) -> tuple[int, int]:
+    """Where the variable, blank node or prefix that a fault names last stands in the query."""
+    for word in reversed(reason.split()):
+        name = word.strip("',.;")
+        at = text.rfind(name) if name[:1] in ("?", "_") or name.endswith(":") else -1
+        if at >= 0:
+            return _at(text, at)
+    return 1, 1
+
+
+def _at(text: str, at: int) -> tuple[int, int]:
+    before = text[:at]
+    return before.count("\n") + 1, at - before.rfind("\n")
+
+
+@lru_cache(maxsize=1)
+def _mend_parser() -> None:
+    """Let rdflib's parser keep the predicate of an inverse in a negated property set."""
+    choice: Any = parser.PathOneInPropertySet
+    choice.exprs[-1].expr = Suppress("^") + Param("part", parser.iri | parser.A)
+
+
+# -- the query forms (§18.2.4, §18.2.5) ------------------------------------------------------------
+
+
+def _query(parsed: Any, prefixes: dict[str, str], base: str) -> CompValue:
+    prologue = translatePrologue(parsed[0], base, prefixes)
+    tree = traverse(parsed[1], visitPost=partial(translatePName, prologue=prologue))
+    tree = traverse(tree, visitPost=_path)
+    labels: dict[BNode, BNode] = {}
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, Expr):
+            if node.name in ("Builtin_IRI", "Builtin_URI"):
+                node["base"] = str(prologue.base or "")
+            return simplify(node)
+        if isinstance(node, BNode):  # the same name in every reading
+            return labels.setdefault(node, BNode(f"b{len(labels)}"))
+        return None
+
+    tree = traverse(tree, visitPost=plain)
+    translation = _Translation()
+    form = tree.name
+    result = CompValue(form, datasetClause=tree.datasetClause or [])
+    result["base"] = str(prologue.base or "")
+    if form == "DescribeQuery" and tree.where is None:
+        result["p"], result["PV"] = CompValue("BGP", triples=[]), []
+    elif form == "SelectQuery":
+        result["p"], result["PV"] = translation.select(tree)
+    else:
+        whole = CompValue("SelectQuery", **{key: tree[key] for key in tree if key != "template"})
+        for key in ("projection", "modifier"):
+            whole.pop(key, None)
+        whole["starred"] = False
+        result["p"], result["PV"] = translation.select(whole)
+    if form == "ConstructQuery":
+        result["template"] = (
+            _triples(tree.template) if "template" in tree and tree.template is not None
+            else [] if "template" in tree or not tree.where.part
+            else _triples(tree.where.part[0].triples)
+        )  # fmt: skip
+    if form == "DescribeQuery":
+        wanted = tree.var if isinstance(tree.var, (list, ParseResults)) else [tree.var]
+        every = any(str(term) == "*" and not isinstance(term, Variable) for term in wanted)
+        result["var"] = result["PV"] if every or wanted == [None] else list(wanted)
     return result
 
 
@@ -80,7 +177,7 @@ def read_update(text: str, prefixes: Mapping[str, str]) -> CompValue:
     """
     try:
         with _as_written:
-            parsed = parseUpdate(text)
+            parsed = parser.parseUpdate(text)
     except ParseException as error:
         raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
     try:
@@ -125,49 +222,342 @@ def _kinds_in(node: Any) -> set[str]:
     return set()
 
 
-def _keep_constant_filters(node: Any) -> None:
-    """Deny the condition of FILTER and HAVING twice where it is a mere literal.
+def _path(node: Any) -> Any:
+    """A property path of the parse as one of rdflib's path objects."""
+    if not isinstance(node, CompValue):
+        return None
+    if node.name in ("PathAlternative", "PathSequence"):
+        if len(node.part) == 1:
+            return node.part[0]
+        kind = AlternativePath if node.name == "PathAlternative" else SequencePath
+        return kind(*node.part)
+    if node.name == "InversePath":
+        return InvPath(node.part)
+    if node.name == "PathElt":
+        part = node.part[0] if isinstance(node.part, (list, ParseResults)) else node.part
+        return MulPath(part, node.mod) if node.mod else part
+    if node.name == "PathEltOrInverse":
+        return InvPath(node.part[0] if isinstance(node.part, (list, ParseResults)) else node.part)
+    if node.name == "PathNegatedPropertySet":
+        parts = node.part if isinstance(node.part, (list, ParseResults)) else [node.part]
+        return _negated([part for part in parts if part is not None])
+    return None
 
-    rdflib asks whether there is a filter by its truth, and so loses FILTER(false).
-    """
-    if isinstance(node, CompValue):
-        if node.name == "Filter" and _is_literal(_innermost(node.expr)):
-            node["expr"] = CompValue(
-                "UnaryNot", expr=CompValue("UnaryNot", expr=_innermost(node.expr))
+
+def _negated(parts: Sequence[Any]) -> NegatedPath:
+    path = NegatedPath(parts[0]) if len(parts) == 1 else NegatedPath(AlternativePath())
+    path.args = list(parts)
+    return path
+
+
+def _triples(listed: Any) -> list[tuple[Any, Any, Any]]:
+    flat = [term for block in listed or [] for term in block]
+    return [tuple(flat[n : n + 3]) for n in range(0, len(flat), 3)]
+
+
+_AGGREGATE = "Aggregate_"
+_TRUE = CompValue("TrueFilter")
+
+
+class _Translation:
+    """The translating of one query; counts the names that it makes up."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._blank: dict[str, int] = {}
+        self._blocks = count(1)
+
+    # -- solution modifiers
+
+    def select(self, tree: CompValue) -> tuple[CompValue, list[Variable]]:
+        pattern = self.group(tree.where)
+        visible = in_scope(pattern)
+        chosen = [
+            CompValue("vars", expr=item.expr, name_=item.evar or item.var, plain=item.evar is None)
+            for item in tree.projection or []
+        ]
+        starred = not chosen
+        orders = list(tree.orderby.condition) if tree.orderby else []
+        havings = list(tree.having.condition) if tree.having else []
+        conditions = list(tree.groupby.condition) if tree.groupby else []
+        grouped = bool(conditions or havings) or any(
+            _aggregates(part) for part in [*(item.expr for item in chosen), *orders]
+        )
+        aliases: list[Variable] = []
+        for item in chosen:
+            if not item.plain:
+                if item.name_ in aliases or (str(item.name_) in visible and not grouped):
+                    raise _Fault(f"the variable is bound already: ?{item.name_}")
+                aliases.append(item.name_)
+        if grouped:
+            if starred and tree.starred is not False:
+                raise _Fault("SELECT * cannot be used with GROUP BY, HAVING or aggregates")
+            pattern, chosen, orders, havings = self._grouped(
+                pattern, conditions, chosen, orders, havings
             )
-        for value in node.values():
-            _keep_constant_filters(value)
-    elif isinstance(node, (list, tuple, ParseResults)):
-        for value in node:
-            _keep_constant_filters(value)
+        for having in havings:
+            pattern = CompValue("Filter", expr=self._expression(having), p=pattern)
+        if tree.valuesClause:
+            pattern = _join(pattern, CompValue("ToMultiSet", p=_values(tree.valuesClause)))
+        names: list[Variable] = []
+        for item in chosen:
+            if not item.plain:
+                pattern = CompValue(
+                    "Extend", p=pattern, expr=self._expression(item.expr), var=item.name_
+                )
+            if item.name_ not in names:
+                names.append(item.name_)
+        if starred:
+            names = [Variable(name) for name in in_scope(pattern)]
+        if orders:
+            listed = [
+                CompValue(
+                    "OrderCondition",
+                    expr=self._expression(
+                        part.expr if getattr(part, "name", "") == "OrderCondition" else part
+                    ),
+                    order=str(part.order or "ASC"),
+                )
+                for part in orders
+            ]
+            pattern = CompValue("OrderBy", p=pattern, expr=listed)
+        pattern = CompValue("Project", p=pattern, PV=names)
+        if tree.modifier in ("DISTINCT", "REDUCED"):
+            pattern = CompValue(str(tree.modifier).capitalize(), p=pattern)
+        if tree.limitoffset:
+            start, length = tree.limitoffset.offset, tree.limitoffset.limit
+            pattern = CompValue(
+                "Slice", p=pattern, start=int(start) if start is not None else 0,
+                length=int(length) if length is not None else None,
+            )  # fmt: skip
+        return pattern, names
+
+    def _grouped(
+        self,
+        pattern: CompValue,
+        conditions: list[Any],
+        chosen: list[CompValue],
+        orders: list[Any],
+        havings: list[Any],
+    ) -> tuple[CompValue, list[CompValue], list[Any], list[Any]]:
+        """Grouping and aggregates (§18.2.4.1)."""
+        keys: list[Variable] = []
+        for part in conditions:
+            name, expression = None, part
+            if isinstance(part, CompValue) and part.name == "GroupAs":
+                name, expression = part.var, part.expr
+            if name is None and isinstance(expression, Variable):
+                keys.append(expression)
+                continue
+            name = name if name is not None else Variable(f"__key_{next(self._numbers)}__")
+            if str(name) in in_scope(pattern):
+                raise _Fault(f"the variable is bound already: ?{name}")
+            pattern = CompValue("Extend", p=pattern, expr=self._expression(expression), var=name)
+            keys.append(name)
+        found: list[CompValue] = []
+        known: list[Variable] = [*keys]
+
+        def replaced(node: Any, strict: bool) -> Any:
+            if isinstance(node, Variable):
+                if node in known or not strict:
+                    return node
+                raise _Fault(f"the variable is neither grouped nor aggregated: ?{node}")
+            if isinstance(node, CompValue):
+                if node.name.startswith(_AGGREGATE):
+                    if any(_aggregates(value) for _, value in members(node)):
+                        raise _Fault("an aggregate within an aggregate")
+                    name = Variable(f"__agg_{next(self._numbers)}__")
+                    parts = dict(node.items())
+                    if not _is_star(parts.get("vars")):
+                        parts["vars"] = self._expression(parts["vars"])
+                    found.append(CompValue(node.name, **parts, res=name))
+                    return name
+                if node.name in EXISTS:
+                    return node
+                copied = CompValue(node.name)
+                for key, value in node.items():
+                    copied[key] = replaced(value, strict)
+                return copied
+            if isinstance(node, (list, ParseResults)):
+                return [replaced(part, strict) for part in node]
+            return node
+
+        made = []
+        for item in chosen:
+            if item.plain and item.name_ not in known:
+                raise _Fault(f"the variable is neither grouped nor aggregated: ?{item.name_}")
+            expression = None if item.plain else replaced(item.expr, True)
+            made.append(CompValue("vars", expr=expression, name_=item.name_, plain=item.plain))
+            known.append(item.name_)
+        havings = [replaced(part, False) for part in havings]
+        orders = [replaced(part, False) for part in orders]
+        group = CompValue("Group", p=pattern, expr=keys)
+        return CompValue("AggregateJoin", A=found, p=group), made, orders, havings
+
+    # -- graph patterns (§18.2.2)
+
+    def group(self, tree: CompValue) -> CompValue:
+        """The algebra of what stands between braces."""
+        pattern, condition = self._parts(tree)
+        if condition is None:
+            return pattern
+        return CompValue("Filter", expr=condition, p=pattern)
+
+    def _parts(self, tree: CompValue) -> tuple[CompValue, Any]:
+        """The same, with the FILTERs of these very braces apart."""
+        if tree.name == "SubSelect":
+            return CompValue("ToMultiSet", p=self.select(tree)[0]), None
+        pattern = CompValue("BGP", triples=[])
+        filters = []
+        block = next(self._blocks)
+        for part in tree.part or []:
+            if part.name == "Filter":
+                filters.append(part.expr)
+                continue
+            if part.name == "TriplesBlock":
+                triples = _triples(part.triples)
+                self._one_block(triples, block)
+                if pattern.name == "BGP":
+                    pattern = CompValue("BGP", triples=[*pattern.triples, *triples])
+                elif pattern.name == "Join" and pattern.p2.name == "BGP" and pattern.open:
+                    joined = CompValue("BGP", triples=[*pattern.p2.triples, *triples])
+                    pattern = CompValue("Join", p1=pattern.p1, p2=joined, open=True)
+                else:
+                    bgp = CompValue("BGP", triples=triples)
+                    pattern = CompValue("Join", p1=pattern, p2=bgp, open=True)
+                continue
+            block = next(self._blocks)
+            if part.name == "OptionalGraphPattern":
+                other, condition = self._parts(part.graph)
+                test = _TRUE if condition is None else condition
+                pattern = CompValue("LeftJoin", p1=pattern, p2=other, expr=test)
+            elif part.name == "MinusGraphPattern":
+                pattern = CompValue("Minus", p1=pattern, p2=self.group(part.graph))
+            elif part.name == "GroupOrUnionGraphPattern":
+                branches = [self.group(branch) for branch in part.graph]
+                union = branches[0]
+                for branch in branches[1:]:
+                    union = CompValue("Union", p1=union, p2=branch)
+                pattern = _join(pattern, union)
+            elif part.name == "GraphGraphPattern":
+                inner = CompValue("Graph", term=part.term, p=self.group(part.graph))
+                pattern = _join(pattern, inner)
+            elif part.name == "InlineData":
+                pattern = _join(pattern, CompValue("ToMultiSet", p=_values(part)))
+            elif part.name == "Bind":
+                if str(part.var) in in_scope(pattern):
+                    raise _Fault(f"the variable is bound already: ?{part.var}")
+                pattern = CompValue(
+                    "Extend", p=pattern, expr=self._expression(part.expr), var=part.var
+                )
+            else:
+                pattern = _join(pattern, part)
+        tests = [self._expression(part) for part in filters]
+        if len(tests) > 1:
+            both = CompValue("ConditionalAndExpression", expr=tests[0], other=tests[1:])
+            return pattern, both
+        return pattern, tests[0] if tests else None
+
+    def _one_block(self, triples: Sequence[tuple[Any, Any, Any]], block: int) -> None:
+        for term in {term for triple in triples for term in triple if isinstance(term, BNode)}:
+            if self._blank.setdefault(str(term), block) != block:
+                raise _Fault("a blank node label is used in two groups of triples")
+
+    def _expression(self, node: Any) -> Any:
+        """An expression with the groups of EXISTS in it translated."""
+        if isinstance(node, CompValue):
+            if node.name in EXISTS:
+                return CompValue(node.name, graph=self.group(node.graph))
+            if node.name.startswith(_AGGREGATE):
+                raise _Fault("an aggregate where none can stand: in FILTER, BIND or GROUP BY")
+            made = CompValue(node.name)
+            for key, value in node.items():
+                made[key] = self._expression(value)
+            return made
+        if isinstance(node, (list, ParseResults)):
+            return [self._expression(part) for part in node]
+        return node
 
 
-def _is_literal(node: Any) -> bool:
-    return isinstance(node, Literal) or getattr(node, "name", "") == "literal"
+EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
 
 
-_STEPS = frozenset(
-    ("ConditionalOrExpression", "ConditionalAndExpression", "RelationalExpression",
-     "AdditiveExpression", "MultiplicativeExpression")
-)  # fmt: skip
+def _join(one: CompValue, other: CompValue) -> CompValue:
+    if one.name == "BGP" and not one.triples:
+        return other
+    if other.name == "BGP" and not other.triples:
+        return one
+    return CompValue("Join", p1=one, p2=other)
 
 
-def _innermost(node: Any) -> Any:
-    """An expression without the empty steps that the grammar puts around it."""
-    while isinstance(node, CompValue) and node.name in _STEPS and node.other is None:
-        node = node.expr
-    return node
+def _is_star(node: Any) -> bool:
+    return str(node) == "*" and not isinstance(node, (Variable, Literal, URIRef))
+
+
+def _values(part: CompValue) -> CompValue:
+    """Inline data: the rows as mappings, a variable without a term left out."""
+    names = list(part.var or [])
+    rows = []
+    for value in part.value or []:
+        terms = list(value) if isinstance(value, (list, ParseResults)) else [value]
+        if len(terms) != len(names):
+            raise _Fault(f"VALUES has {len(names)} variables and a row of {len(terms)} terms")
+        rows.append(
+            {
+                name: term
+                for name, term in zip(names, terms, strict=True)
+                if isinstance(term, (URIRef, Literal))
+            }
+        )
+    return CompValue("values", res=rows, var=names)
+
+
+def _aggregates(node: Any) -> bool:
+    """Whether an expression has an aggregate outside the groups of its EXISTS."""
+    if isinstance(node, CompValue):
+        if node.name.startswith(_AGGREGATE):
+            return True
+        return node.name not in EXISTS and any(_aggregates(value) for value in node.values())
+    return isinstance(node, (list, ParseResults)) and any(_aggregates(part) for part in node)
+
+
+def in_scope(node: Any) -> list[str]:
+    """The variables in scope of a pattern (§18.2.1), in the order of the text."""
+    found: dict[str, None] = {}
+
+    def walk(part: Any) -> None:
+        if not isinstance(part, CompValue):
+            return
+        if part.name == "BGP":
+            found.update(
+                (str(term), None)
+                for triple in part.triples
+                for term in triple
+                if isinstance(term, Variable)
+            )
+        elif part.name == "Project":
+            found.update((str(name), None) for name in part.PV)
+        elif part.name == "values":
+            found.update((str(name), None) for name in part.var)
+        elif part.name == "AggregateJoin":
+            found.update((str(name), None) for name in part.p.expr or [])
+        else:
+            if part.name == "Graph" and isinstance(part.term, Variable):
+                found[str(part.term)] = None
+            walk(part.get("p"))
+            walk(part.get("p1"))
+            if part.name != "Minus":
+                walk(part.get("p2"))
+            if part.name == "Extend":
+                found[str(part.var)] = None
+
+    walk(node)
+    return [name for name in found if not name.startswith("__")]
 
 
 def members(node: CompValue) -> Iterator[tuple[str, Any]]:
-    """The parts of a node of a query's algebra by name.
-
-    rdflib keeps the algebra of an EXISTS beside its entry `graph`, which it leaves as parsed but
-    without its FILTERs.
-    """
-    for key, value in node.items():
-        if key != "_vars":
-            yield key, node.graph if key == "graph" else value
+    """The parts of a node of a query's algebra by name."""
+    yield from node.items()
 
 
 def names_in(node: Any) -> set[str]:

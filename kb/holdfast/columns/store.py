@@ -84,6 +84,22 @@ CREATE MACRO number_lex(num, cls) AS CASE
   WHEN cls = 5 AND num = trunc(num) THEN CAST(TRY_CAST(num AS HUGEINT) AS VARCHAR) || '.0'
   WHEN num = 'Infinity'::DOUBLE THEN 'INF' WHEN num = '-Infinity'::DOUBLE THEN '-INF'
   WHEN isnan(num) THEN 'NaN' ELSE CAST(num AS VARCHAR) END;
+CREATE MACRO seconds_n3(lex) AS '"' || regexp_extract(lex,
+    ':0?([0-9]+([.][0-9]*[1-9])?)[.]?0*(Z|[+-][0-9][0-9]:[0-9][0-9])?$', 1)
+  || '"^^<{XSD}decimal>';
+CREATE MACRO zone_n3(zone) AS CASE WHEN zone IN ('Z', '+00:00', '-00:00')
+    THEN '"PT0S"^^<{XSD}dayTimeDuration>'
+  WHEN zone <> '' THEN '"' || CASE WHEN zone[1] = '-' THEN '-' ELSE '' END || 'PT'
+    || CASE WHEN zone[2:3] = '00' THEN '' ELSE ltrim(zone[2:3], '0') || 'H' END
+    || CASE WHEN zone[5:6] = '00' THEN '' ELSE ltrim(zone[5:6], '0') || 'M' END
+    || '"^^<{XSD}dayTimeDuration>' END;
+CREATE MACRO cast_string(cls, lex, num) AS CASE
+  WHEN cls = {BOOLEAN} THEN CASE WHEN num <> 0 THEN 'true' ELSE 'false' END
+  WHEN cls = {DECIMAL} THEN CASE WHEN contains(lex, '.')
+    THEN rtrim(rtrim(ltrim(lex, '+'), '0'), '.') ELSE ltrim(lex, '+') END
+  WHEN cls = {DOUBLE} AND (num = 0 OR abs(num) >= 1e-6 AND abs(num) < 1e6)
+    THEN regexp_replace(CAST(num AS VARCHAR), '[.]0$', '')
+  ELSE lex END;
 CREATE MACRO number_n3(num, cls) AS CASE WHEN num IS NOT NULL THEN
   literal_n3(number_lex(num, cls), CASE cls WHEN 4 THEN '{XSD}integer'
     WHEN 5 THEN '{XSD}decimal' ELSE '{XSD}double' END) END;

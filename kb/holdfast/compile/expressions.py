@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import urljoin
 
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
@@ -55,6 +56,9 @@ class Patterns(Protocol):
     def unbound(self, name: str) -> Value:
         """The value of a variable that the environment does not hold."""
 
+    def changing(self, function: str) -> str:
+        """The moment of the query, for functions that give something else in every run."""
+
 
 def compile_expression(node: Any, environment: Environment, patterns: Patterns) -> Value:
     """The value of a SPARQL expression whose variables are held in `environment`.
@@ -100,6 +104,8 @@ def compile_expression(node: Any, environment: Environment, patterns: Patterns) 
         return Truth(found if name == "Builtin_EXISTS" else exp.Not(this=found))
     if name == "Function":
         return _cast(node, value)
+    if name in _CHANGING:
+        return _CHANGING[name](node, value, patterns.changing(name), environment)
     if name == "Builtin_BOUND":
         bound = environment.get(str(node.arg)) or patterns.unbound(str(node.arg))
         return Truth(exp.Not(this=sql.missing(_presence(bound))))
@@ -166,9 +172,11 @@ def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
         raise Refusal(f"the function <{node.iri}>")
     inner = value(arguments[0])
     if target == "string":
-        return Text(inner.lex())
+        if not inner.kinds & {BOOLEAN, DECIMAL, DOUBLE}:
+            return Text(inner.lex())
+        return Text(sql.call("cast_string", inner.cls(), inner.lex(), inner.num()))
     cls = inner.cls()
-    if target in ("integer", "decimal", "double", "boolean"):
+    if target in ("integer", "decimal", "float", "double", "boolean"):
         amount = sql.cases(
             (Value._is(cls, (BOOLEAN, *NUMBERS)), inner.num()),
             (
@@ -180,6 +188,14 @@ def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
             return Truth(exp.NEQ(this=amount, expression=sql.number(0)))
         if target == "double":
             return Number(amount, DOUBLE)
+        if target == "float":
+            single = exp.TryCast(this=amount, to=exp.DataType.build("FLOAT"))
+            spelt = sql.once(
+                single,
+                "amount",
+                lambda it: sql.call("number_lex", it, sql.number(DOUBLE)),
+            )
+            return Written(sql.call("literal_n3", spelt, sql.text(XSD + "float")))
         finite = sql.cases((sql.call("isfinite", amount), amount.copy()))
         if target == "decimal":
             return Number(finite, DECIMAL)
@@ -357,8 +373,12 @@ def _replace(node: CompValue, value: Compile) -> Value:
     )
 
 
+def _listed(arguments: Any) -> list[Any]:
+    return list(arguments) if isinstance(arguments, list) else []  # () is read as rdf:nil
+
+
 def _concat(node: CompValue, value: Compile) -> Value:
-    parts = [value(part) for part in node.arg]
+    parts = [value(part) for part in _listed(node.arg)]
     text: SQL = sql.text("")
     for part in parts:
         text = exp.DPipe(this=text, expression=exp.paren(part.string()))
@@ -370,7 +390,9 @@ def _concat(node: CompValue, value: Compile) -> Value:
 
 
 def _coalesce(node: CompValue, value: Compile) -> Value:
-    parts = [value(part) for part in node.arg]
+    parts = [value(part) for part in _listed(node.arg)]
+    if not parts:
+        return Nothing()
     return Written(sql.call("coalesce", *(part.n3() for part in parts)))
 
 
@@ -387,13 +409,94 @@ def _if(node: CompValue, value: Compile) -> Value:
 
 
 def _iri(node: CompValue, value: Compile) -> Value:
-    inner = value(node.arg)
+    base = str(node.base or "")
+    argument = node.arg
+    if isinstance(argument, Literal) and not argument.language:
+        resolved = urljoin(base, str(argument)) if base else str(argument)
+        return value(URIRef(resolved))
+    inner = value(argument)
     fit = Value._is(inner.cls(), (IRI, STRING))
+    whole = inner.lex()
+    if base:
+        absolute = sql.call("regexp_matches", whole, sql.text("^[A-Za-z][A-Za-z0-9+.-]*:"))
+        rooted = sql.call("starts_with", whole.copy(), sql.text("/"))
+        joined = [
+            exp.DPipe(this=sql.text(urljoin(base, stem)), expression=exp.paren(whole.copy()))
+            for stem in (".",)
+        ]
+        below = exp.DPipe(
+            this=sql.text(urljoin(base, "/").removesuffix("/")), expression=exp.paren(whole.copy())
+        )
+        whole = sql.cases((absolute, whole.copy()), (rooted, below), otherwise=joined[0])
+    allowed = exp.Not(
+        this=sql.call("regexp_matches", whole.copy(), sql.text('[\\x00-\\x20<>"{}|^`\\\\]'))
+    )
     made = exp.DPipe(
-        this=exp.DPipe(this=sql.text("<"), expression=inner.lex()),
+        this=exp.DPipe(this=sql.text("<"), expression=exp.paren(whole)),
         expression=sql.text(">"),
     )
-    return Written(sql.cases((fit, made)))
+    return Written(sql.cases((sql.both([fit, allowed]), made)))
+
+
+def _hashed(function: str) -> Callable[[CompValue, Compile], Value]:
+    def compute(node: CompValue, value: Compile) -> Value:
+        return Text(sql.once(_plain(value(node.arg)), "text", lambda it: sql.call(function, it)))
+
+    return compute
+
+
+def _of_moment(
+    kinds: tuple[int, ...], made: Callable[[SQL], SQL]
+) -> Callable[[CompValue, Compile], SQL]:
+    def compute(node: CompValue, value: Compile) -> SQL:
+        inner = value(node.arg)
+        spelt = sql.cases((Value._is(inner.cls(), kinds), inner.lex()))
+        return sql.once(spelt, "spelt", made)
+
+    return compute
+
+
+def _zone(spelt: SQL) -> SQL:
+    return sql.call("regexp_extract", spelt, sql.text("(Z|[+-][0-9]{2}:[0-9]{2})$"), sql.number(1))
+
+
+_tz = _of_moment((DATETIME, DATE), _zone)
+_seconds = _of_moment((DATETIME,), lambda it: sql.call("seconds_n3", it))
+_timezone = _of_moment((DATETIME, DATE), lambda it: sql.call("zone_n3", _zone(it)))
+
+
+def _now(node: CompValue, value: Compile, now: str, _: Environment) -> Value:
+    return value(Literal(now, datatype=URIRef(XSD + "dateTime")))
+
+
+def _uuid(node: CompValue, value: Compile, now: str, _: Environment) -> Value:
+    made = sql.call("concat", sql.text("<urn:uuid:"), sql.call("uuid"), sql.text(">"))
+    return Written(made)
+
+
+def _bnode(node: CompValue, value: Compile, now: str, environment: Environment) -> Value:
+    """A fresh node; the same for the same string in a solution, told by what the data bind."""
+    if node.arg is None:
+        return Written(sql.call("concat", sql.text("_:"), sql.call("md5", _random())))
+    keys = [key for held in environment.values() if (key := held.id()) is not None]
+    text = _plain(value(node.arg))
+    parts = [part for key in keys for part in (key, sql.text(" "))]
+    seed = sql.call("concat", sql.text(now), *parts, text.copy())
+    named = exp.DPipe(this=sql.text("_:"), expression=sql.call("md5", seed))
+    return Written(sql.cases((exp.Not(this=sql.missing(text)), named)))
+
+
+def _random() -> SQL:
+    return exp.cast(sql.call("uuid"), "VARCHAR")
+
+
+_CHANGING: dict[str, Callable[[CompValue, Compile, str, Environment], Value]] = {
+    "Builtin_NOW": _now,
+    "Builtin_UUID": _uuid,
+    "Builtin_STRUUID": lambda node, value, now, _: Text(_random()),
+    "Builtin_RAND": lambda node, value, now, _: Number(sql.call("random"), DOUBLE),
+    "Builtin_BNODE": _bnode,
+}
 
 
 def _plain(value: Value) -> SQL:
@@ -488,6 +591,15 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_URI": _iri,
     "Builtin_STRDT": _strdt,
     "Builtin_STRLANG": _strlang,
+    "Builtin_ENCODE_FOR_URI": lambda node, value: Text(
+        sql.call("url_encode", value(node.arg).string())
+    ),
+    "Builtin_MD5": _hashed("md5"),
+    "Builtin_SHA1": _hashed("sha1"),
+    "Builtin_SHA256": _hashed("sha256"),
+    "Builtin_SECONDS": lambda node, value: Written(_seconds(node, value)),
+    "Builtin_TZ": lambda node, value: Text(_tz(node, value)),
+    "Builtin_TIMEZONE": lambda node, value: Written(_timezone(node, value)),
 }
 
 __all__ = [

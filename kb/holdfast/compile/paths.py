@@ -18,30 +18,41 @@ class Tables(Protocol):
 
     lineage: bool
 
+    @property
+    def by_graph(self) -> bool:
+        """Whether triples have their graph in `g`, and a path stays within one."""
+
+    def graphs_table(self, alias: str) -> exp.Subquery:
+        """The named graphs, in `g`."""
+
     def alias(self) -> str:
         """A fresh name for a table."""
 
-    def predicate_table(self, iri: str, alias: str) -> exp.Table:
+    def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
         """The table of one predicate."""
 
-    def every_table(self, alias: str) -> exp.Table:
+    def every_table(self, alias: str) -> exp.Table | exp.Subquery:
         """All triples, with the predicate in `p`."""
+
+    def nodes_table(self, alias: str) -> exp.Table | exp.Subquery:
+        """Whatever is subject or object of a triple, in `n`."""
 
     def constant_key(self, n3: str) -> SQL:
         """The integer of a term."""
 
 
-def compile_path(path: Any, tables: Tables) -> exp.Select:
+def compile_path(path: Any, tables: Tables, ends: tuple[SQL, ...] = ()) -> exp.Select:
     """Pairs (s, o) that a path joins, with `c` and, for lineage, `l`.
 
-    A closure (`+`, `*`) gives each pair once for each certainty. Raises Refusal.
+    A closure (`+`, `*`) gives each pair once for each certainty. `ends` are the terms, written in
+    the query, that it starts from or comes to. Raises Refusal.
     """
     if isinstance(path, URIRef):
         alias = tables.alias()
         return _edge(tables.predicate_table(str(path), alias), alias, tables)
     if isinstance(path, InvPath):
         alias = tables.alias()
-        inner = compile_path(path.arg, tables)
+        inner = compile_path(path.arg, tables, ends)
         return _select(
             alias, sql.column(alias, "o"), sql.column(alias, "s"), tables,
             sql.column(alias, "c"), sql.column(alias, "l"),
@@ -53,18 +64,18 @@ def compile_path(path: Any, tables: Tables) -> exp.Select:
         return result
     if isinstance(path, AlternativePath):
         alias = tables.alias()
-        branches: exp.Query = compile_path(path.args[0], tables)
+        branches: exp.Query = compile_path(path.args[0], tables, ends)
         for branch in path.args[1:]:
-            branches = exp.union(branches, compile_path(branch, tables), distinct=False)
+            branches = exp.union(branches, compile_path(branch, tables, ends), distinct=False)
         return _all(alias, tables).from_(sql.derived(branches, alias))
     if isinstance(path, MulPath):
-        return _repeated(path, tables)
+        return _repeated(path, tables, ends)
     if isinstance(path, NegatedPath):
         return _negated(path, tables)
     raise Refusal(f"the path {path}")
 
 
-def _edge(table: exp.Table, alias: str, tables: Tables) -> exp.Select:
+def _edge(table: exp.Table | exp.Subquery, alias: str, tables: Tables) -> exp.Select:
     lineage = exp.Array(expressions=[sql.column(alias, "t")])
     return _select(
         alias,
@@ -87,7 +98,17 @@ def _select(alias: str, s: SQL, o: SQL, tables: Tables, c: SQL, lineage: SQL) ->
     columns = [sql.named(s, "s"), sql.named(o, "o"), sql.named(c, "c")]
     if tables.lineage:
         columns.append(sql.named(lineage, "l"))
+    if tables.by_graph:
+        columns.append(sql.named(sql.column(alias, "g"), "g"))
     return exp.select(*columns)
+
+
+def _meet(one: str, other: str, tables: Tables) -> SQL:
+    """The end of one edge is the start of another, in the same graph."""
+    meeting: list[SQL] = [sql.equal(sql.column(one, "o"), sql.column(other, "s"))]
+    if tables.by_graph:
+        meeting.append(sql.equal(sql.column(one, "g"), sql.column(other, "g")))
+    return sql.both(meeting) if len(meeting) > 1 else meeting[0]
 
 
 def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
@@ -99,31 +120,27 @@ def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
             sql.call("list_concat", sql.column(a, "l"), sql.column(b, "l")),
         )
         .from_(sql.derived(first, a))
-        .join(sql.derived(then, b), on=sql.equal(sql.column(a, "o"), sql.column(b, "s")))
+        .join(sql.derived(then, b), on=_meet(a, b, tables))
     )  # fmt: skip
 
 
-def _repeated(path: MulPath, tables: Tables) -> exp.Select:
+def _repeated(path: MulPath, tables: Tables, ends: tuple[SQL, ...]) -> exp.Select:
     edges = compile_path(path.path, tables)
     if path.mod == "?":
         result: exp.Query = edges
     else:
         result = _closure(edges, tables)
     if path.zero:
-        result = exp.union(result, _itself(tables), distinct=False)
+        result = exp.union(result, _itself(tables, ends), distinct=False)
     alias = tables.alias()
     pairs = _all(alias, tables).from_(sql.derived(result, alias))
     if tables.lineage:
         return pairs
     # the pairs of a closure are a set (§9.3): keep the most certain way
-    return (
-        exp.select(
-            sql.named(sql.column(alias, "s"), "s"), sql.named(sql.column(alias, "o"), "o"),
-            sql.named(sql.call("min", sql.column(alias, "c")), "c"),
-        )
-        .from_(sql.derived(result, alias))
-        .group_by(sql.column(alias, "s"), sql.column(alias, "o"))
-    )  # fmt: skip
+    keys = [sql.column(alias, name) for name in ("s", "o", *("g" if tables.by_graph else ""))]
+    named = [sql.named(key, key.name) for key in keys]
+    named.insert(2, sql.named(sql.call("min", sql.column(alias, "c")), "c"))
+    return exp.select(*named).from_(sql.derived(result, alias)).group_by(*keys)
 
 
 def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
@@ -139,7 +156,7 @@ def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
         .from_(sql.table(reach, reach))
         .join(
             sql.derived(edges.copy(), step),
-            on=sql.equal(sql.column(reach, "o"), sql.column(step, "s")),
+            on=_meet(reach, step, tables),
         )
     )  # fmt: skip
     if tables.lineage:  # a way that comes back to where it was proves nothing more
@@ -151,10 +168,9 @@ def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
     return query.with_(exp.to_identifier(reach, quoted=True), as_=recursive, recursive=True)
 
 
-def _itself(tables: Tables) -> exp.Select:
-    """Every node of the data paired with itself (the zero-length path)."""
+def _itself(tables: Tables, ends: tuple[SQL, ...]) -> exp.Query:
+    """Every node of the data and each of the ends paired with itself (the zero-length path)."""
     node = tables.alias()
-    tables.every_table(node)  # says that the plan reads every predicate
     columns = [
         sql.named(sql.column(node, "n"), "s"),
         sql.named(sql.column(node, "n"), "o"),
@@ -162,15 +178,40 @@ def _itself(tables: Tables) -> exp.Select:
     ]
     if tables.lineage:
         columns.append(sql.named(exp.cast(exp.Array(expressions=[]), "BIGINT[]"), "l"))
-    return exp.select(*columns).from_(sql.table("*nodes", node))
+    if tables.by_graph:
+        columns.append(sql.named(sql.column(node, "g"), "g"))
+    query: exp.Query = exp.select(*columns).from_(tables.nodes_table(node))
+    for end in ends:
+        same = [sql.named(exp.cast(end.copy(), "BIGINT"), name) for name in ("s", "o")]
+        more = exp.select(*same, *(column.copy() for column in columns[2:]))
+        if tables.by_graph:
+            more = more.from_(tables.graphs_table(node))
+        query = exp.union(query, more, distinct=False)
+    return query
 
 
 def _negated(path: NegatedPath, tables: Tables) -> exp.Select:
+    """Edges of any other predicate; those against the arrow where an inverse is denied (§9.3)."""
     args = path.args if isinstance(path.args, (list, tuple)) else [path.args]
-    if not all(isinstance(arg, URIRef) for arg in args):
-        raise Refusal("an inverse within a negated property set")
-    alias = tables.alias()
-    keys = [tables.constant_key(f"<{arg}>") for arg in args]
-    return _edge(tables.every_table(alias), alias, tables).where(
-        exp.Not(this=exp.In(this=sql.column(alias, "p"), expressions=keys))
-    )
+    along = [arg for arg in args if isinstance(arg, URIRef)]
+    against = [arg.arg for arg in args if isinstance(arg, InvPath)]
+
+    def edges(denied: list[Any]) -> exp.Select:
+        alias = tables.alias()
+        found = _edge(tables.every_table(alias), alias, tables)
+        keys = [tables.constant_key(f"<{arg}>") for arg in denied]
+        if not keys:
+            return found
+        return found.where(exp.Not(this=exp.In(this=sql.column(alias, "p"), expressions=keys)))
+
+    if not against:
+        return edges(along)
+    inner, alias = tables.alias(), tables.alias()
+    turned = _select(
+        inner, sql.column(inner, "o"), sql.column(inner, "s"), tables,
+        sql.column(inner, "c"), sql.column(inner, "l"),
+    ).from_(sql.derived(edges(against), inner))  # fmt: skip
+    if not along:
+        return turned
+    both = exp.union(edges(along), turned, distinct=False)
+    return _all(alias, tables).from_(sql.derived(both, alias))

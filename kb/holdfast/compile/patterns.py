@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -26,8 +27,11 @@ from holdfast.compile.paths import compile_path
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
+    BLANK,
     DECIMAL,
     INTEGER,
+    IRI,
+    NUMBERS,
     STRING,
     Amount,
     Constant,
@@ -65,6 +69,19 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """What a query asked by itself, and not as a rule, runs over (§13).
+
+    `strict`: the default graph holds the triples that stand in no named graph, instead of all.
+    `default` and `named` are the IRIs of FROM and FROM NAMED; None where the query has neither.
+    """
+
+    strict: bool = False
+    default: tuple[str, ...] | None = None
+    named: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """One entry of a FROM clause; `how` is '' for a plain join, else LEFT, ANTI or LATERAL."""
 
@@ -89,6 +106,8 @@ class Relation:
     lineages: list[SQL] = field(default_factory=list)
     entries: dict[tuple[str, bool], str] = field(default_factory=dict)
     """The dictionary entries that are already joined, by column and whether it is never NULL."""
+    order: list[SQL] = field(default_factory=list)
+    """What its solutions are in order of, where ORDER BY asks for one."""
 
     @property
     def empty_group(self) -> bool:
@@ -181,7 +200,11 @@ class Compilation:
         lineage: bool = False,
         delta: int | None = None,
         feeds: frozenset[str] = frozenset(),
+        dataset: Dataset | None = None,
     ) -> None:
+        self.dataset = dataset
+        self._graph_now: SQL | str | None = None
+        self._now: str | None = None
         self.focus = focus
         self.targets = targets
         self.lineage = lineage
@@ -210,13 +233,128 @@ class Compilation:
     def constant(self, term: Identifier) -> Constant:
         return Constant(term, self.constant_key(n3_of(term)))
 
-    def predicate_table(self, iri: str, alias: str) -> exp.Table:
+    @property
+    def by_graph(self) -> bool:
+        """Whether each named graph is looked at for itself, so that paths stay within one."""
+        return isinstance(self._graph_now, str)
+
+    def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
+        if self._by_quads():
+            key = self.constant_key(f"<{iri}>")
+            return self._quads(alias, [sql.equal(sql.column("q", "p"), key)])
         self.read.add(iri)
         return sql.table(iri, alias)
 
-    def every_table(self, alias: str) -> exp.Table:
+    def every_table(self, alias: str) -> exp.Table | exp.Subquery:
+        if self._by_quads():
+            return self._quads(alias, [])
         self.any_predicate = True
         return sql.table("*", alias)
+
+    def nodes_table(self, alias: str) -> exp.Table | exp.Subquery:
+        """Whatever is subject or object of a triple, in `n`."""
+        if not self._by_quads():
+            self.every_table(alias)  # says that the plan reads every predicate
+            return sql.table("*nodes", alias)
+        inner = self.alias()
+        ends = exp.Array(expressions=[sql.column(inner, "s"), sql.column(inner, "o")])
+        columns = [sql.named(exp.Unnest(expressions=[ends]), "n")]
+        if self.by_graph:
+            columns.append(sql.named(sql.column(inner, "g"), "g"))
+        query = exp.select(*columns).distinct()
+        return sql.derived(query.from_(self._quads(inner, [])), alias)
+
+    def _by_quads(self) -> bool:
+        """Whether triples are read from one graph or some, and not from the union of all."""
+        if self._graph_now is not None:
+            return True
+        return self.dataset is not None and (
+            self.dataset.strict
+            or self.dataset.default is not None
+            or self.dataset.named is not None
+        )
+
+    def _quads(self, alias: str, conditions: list[SQL]) -> exp.Subquery:
+        """The triples of the active graph; with a variable GRAPH those of each, with it in `g`."""
+        graph, assert_default = sql.column("q", "g"), self._graph_now is None
+        dataset = self.dataset or Dataset()
+        if assert_default and (dataset.default is not None or dataset.named is not None):
+            keys = [self.constant_key(f"<{iri}>") for iri in dataset.default or ()]
+            conditions = [
+                *conditions,
+                exp.In(this=graph, expressions=keys) if keys else exp.false(),
+            ]
+        elif assert_default:
+            conditions = [*conditions, sql.missing(graph)]
+        else:
+            if isinstance(self._graph_now, exp.Expression):
+                conditions = [*conditions, sql.equal(graph, self._graph_now.copy())]
+            conditions = [*conditions, self._is_named(graph)]
+        columns = [sql.named(sql.column("q", name), name) for name in ("s", "p", "o")]
+        if isinstance(self._graph_now, str):
+            columns.append(sql.named(graph.copy(), "g"))
+        columns += [
+            sql.named(exp.cast(sql.number(0), kind), name)
+            for name, kind in (("c", "TINYINT"), ("t", "BIGINT"))
+        ]
+        query = exp.select(*columns).from_(sql.table("quads", "q")).where(sql.both(conditions))
+        return sql.derived(query.distinct(), alias)
+
+    def _is_named(self, graph: SQL) -> SQL:
+        named = (self.dataset or Dataset()).named
+        if named is None:
+            if self.dataset is not None and self.dataset.default is not None:
+                return exp.false()
+            return exp.Not(this=sql.missing(graph.copy()))
+        keys = [self.constant_key(f"<{iri}>") for iri in named]
+        return exp.In(this=graph.copy(), expressions=keys) if keys else exp.false()
+
+    def graphs_table(self, alias: str) -> exp.Subquery:
+        """The named graphs, in `g`."""
+        graph = sql.column("q", "g")
+        query = exp.select(sql.named(graph, "g")).distinct()
+        query = query.from_(sql.table("quads", "q")).where(self._is_named(graph))
+        return sql.derived(query, alias)
+
+    def named_graphs(self, name: str) -> Relation:
+        """Every named graph as a variable."""
+        alias = self.alias()
+        return Relation(
+            held={name: Held("id", node=True)},
+            columns={name: sql.column(alias, "g")},
+            sources=[Source(self.graphs_table(alias))],
+        )
+
+    def _graph(self, node: CompValue) -> Relation:
+        """Graph(g, P): P over one named graph, or over each of them (§18.6)."""
+        if self.dataset is None:
+            raise Refusal(_NAMES["Graph"], _MENDS["Graph"])
+        before = self._graph_now
+        if not isinstance(node.term, Variable):
+            self._graph_now = self.constant_key(n3_of(node.term))
+            inner = self.pattern(node.p)
+            self._graph_now = before
+            if inner.empty_group:
+                inner = self.named_graphs("graph:")
+                inner.where.append(
+                    sql.equal(inner.columns["graph:"], self.constant_key(n3_of(node.term)))
+                )
+                inner = replace(inner, held={}, columns={})
+            return inner
+        hidden = f"graph:{self.alias()}"
+        self._graph_now = hidden
+        inner = self._settled(self.pattern(node.p), hidden)
+        self._graph_now = before
+        column = inner.columns[hidden]
+        held = {name: how for name, how in inner.held.items() if name != hidden}
+        inner = replace(inner, held=held, columns={name: inner.columns[name] for name in held})
+        name = str(node.term)
+        return self.join(inner, Relation({name: Held("id", node=True)}, {name: column}))
+
+    def _settled(self, relation: Relation, hidden: str) -> Relation:
+        if hidden in relation.held:
+            return relation
+        return self.join(relation, self.named_graphs(hidden))
 
     # -- relations -------------------------------------------------------------------------------
 
@@ -269,7 +407,13 @@ class Compilation:
                 place(predicate, sql.column(alias, "p"), True)
                 self._recursive_whole(bool(self.feeds))
             elif isinstance(predicate, Path):
-                found.sources.append(Source(sql.derived(compile_path(predicate, self), alias)))
+                found.sources.append(
+                    Source(
+                        sql.derived(
+                            compile_path(predicate, self, self._ends(subject, value)), alias
+                        )
+                    )
+                )
                 self._recursive_whole(_may_read(predicate, self.feeds))
                 found.lineages.append(sql.column(alias, "l"))
             else:
@@ -279,6 +423,8 @@ class Compilation:
             if not isinstance(predicate, Path):
                 found.lineages.append(triple)
             found.certainties.append(sql.column(alias, "c"))
+            if isinstance(self._graph_now, str):
+                place(Variable(self._graph_now), sql.column(alias, "g"), True)
             place(subject, sql.column(alias, "s"), not isinstance(predicate, Path))
             place(value, sql.column(alias, "o"), False)
         for name in [name for name in found.held if name.startswith("_:")]:
@@ -287,6 +433,14 @@ class Compilation:
                 found.columns[name],
             )  # a blank node is not known outside its BGP
         return found
+
+    def _ends(self, *terms: Any) -> tuple[SQL, ...]:
+        """The terms between which a path runs, which a path of no length joins to themselves."""
+        return tuple(
+            self.constant_key(n3_of(term))
+            for term in terms
+            if not isinstance(term, (Variable, BNode))
+        )
 
     def feeds_itself(self, predicate: str, value: Any) -> bool:
         """Whether a triple pattern reads what the rule's own stratum writes."""
@@ -433,6 +587,8 @@ class Compilation:
 
     def _union(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
+        for hidden in [name for name in {*one.held, *other.held} if name.startswith("graph:")]:
+            one, other = self._settled(one, hidden), self._settled(other, hidden)
         held: dict[str, Held] = {}
         for name in dict.fromkeys([*one.held, *other.held]):
             left, right = one.held.get(name), other.held.get(name)
@@ -460,7 +616,7 @@ class Compilation:
 
     def _minus(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
-        shared = [name for name in one.held if name in other.held]
+        shared = [name for name in one.held if name in other.held and not name.startswith("graph:")]
         if not shared:
             return one
         other = self.closed(other)
@@ -582,11 +738,6 @@ class Compilation:
         while group.name == "Filter":
             filters.append(group.expr)
             group = group.p
-        if filters and group.name == "Union":
-            raise Refusal(
-                "a FILTER over a UNION inside EXISTS",
-                "Write the FILTER in each branch.",
-            )
         self._outside.append(frozenset(environment))
         try:
             inner = self.pattern(group)
@@ -661,7 +812,9 @@ class Compilation:
 
     def _project(self, node: CompValue) -> Relation:
         relation = self.pattern(node.p)
-        names = [str(name) for name in node.PV if str(name) in relation.held]
+        wanted = [str(name) for name in node.PV]
+        hidden = [name for name in relation.held if name.startswith("graph:")]
+        names = [name for name in [*wanted, *hidden] if name in relation.held]
         return replace(
             relation,
             held={name: relation.held[name] for name in names},
@@ -679,6 +832,8 @@ class Compilation:
         With `by_certainty` a solution comes once for each certainty, with the triples of the ways
         that have it: so that what is told of a conclusion is as certain as the conclusion.
         """
+        if relation.order:
+            relation = self.numbered(relation)
         columns = relation.columns
         keys = [name for name, held in relation.held.items() if held.term is None]
         if not all(isinstance(columns[name], exp.Column) for name in keys):
@@ -694,6 +849,8 @@ class Compilation:
         if self.lineage:
             selected.append(sql.named(_flattened(relation.lineage()), "l"))
         query = relation.over(selected)
+        if relation.order:
+            selected.append(sql.named(sql.call("min", relation.order[0]), "v_#order"))
         groups = [columns[name] for name in keys]
         if by_certainty:
             groups.append(relation.certainty())
@@ -701,7 +858,61 @@ class Compilation:
             query.set("group", exp.Group(expressions=groups))
         else:
             _if_any(query)
-        return self.of_query(query, relation.held)
+        found = self.of_query(query, relation.held)
+        if relation.order:
+            found.order = [sql.column(found.sources[0].table.alias, "v_#order")]
+        return found
+
+    def numbered(self, relation: Relation) -> Relation:
+        """The same with its order as a number."""
+        query = relation.query(lineage=self.lineage)
+        number = exp.Window(
+            this=sql.call("row_number"), order=exp.Order(expressions=relation.order)
+        )
+        query.append("expressions", sql.named(number, "v_#order"))
+        found = self.of_query(query, relation.held)
+        found.order = [sql.column(found.sources[0].table.alias, "v_#order")]
+        return found
+
+    def _orderby(self, node: CompValue) -> Relation:
+        """OrderBy (§15.1): unbound, blank nodes, IRIs, numbers by value, then other literals."""
+        if self.dataset is None:
+            raise Refusal(_NAMES["OrderBy"], _MENDS["OrderBy"])
+        relation = self.pattern(node.p)
+        if not relation.sources:
+            relation = self.closed(relation)
+        relation = replace(relation, sources=[*relation.sources])
+        lookups = Lookups(self.alias, relation.entries)
+        environment = self._environment(relation, lookups)
+        order: list[SQL] = []
+        for condition in node.expr:
+            value = compile_expression(condition.expr, environment, self)
+            down = condition.order == "DESC"
+            for key in _order_keys(value):
+                order.append(exp.Ordered(this=key, desc=down, nulls_first=not down))
+        self._look_up(relation, lookups)
+        relation.order = order
+        return relation
+
+    def _slice(self, node: CompValue) -> Relation:
+        """LIMIT and OFFSET (§15.4, §15.5)."""
+        if self.dataset is None:
+            raise Refusal(_NAMES["Slice"], _MENDS["Slice"])
+        relation = self.pattern(node.p)
+        if relation.order:
+            relation = self.numbered(relation)
+        query = relation.query(lineage=self.lineage)
+        if relation.order:
+            query.append("expressions", sql.named(relation.order[0], "v_#order"))
+            query.set("order", exp.Order(expressions=[exp.Ordered(this=relation.order[0].copy())]))
+        if node.length is not None:
+            query = query.limit(node.length)
+        if node.start:
+            query = query.offset(node.start)
+        found = self.of_query(query, relation.held)
+        if relation.order:
+            found.order = [sql.column(found.sources[0].table.alias, "v_#order")]
+        return found
 
     def _tomultiset(self, node: CompValue) -> Relation:
         if not isinstance(node.p, CompValue):
@@ -759,9 +970,7 @@ class Compilation:
         grouped = node.p
         relation = self.pattern(grouped.p)
         keys = list(grouped.expr or [])
-        for key in keys:
-            if not isinstance(key, Variable):
-                raise Refusal("GROUP BY an expression", "BIND the expression to a variable first.")
+        keys += [Variable(name) for name in relation.held if name.startswith("graph:")]
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
             raise Refusal(
                 f"an aggregate over all of ${self.focus}",
@@ -774,15 +983,21 @@ class Compilation:
         environment = self._environment(relation, lookups)
         columns: list[SQL] = []
         held: dict[str, Held] = {}
-        groups = [relation.columns[str(key)] for key in keys if str(key) in relation.held]
+        groups = [
+            relation.columns[str(key)]
+            for key in keys
+            if str(key) in relation.held and relation.held[str(key)].term is None
+        ]
+        for name in [str(key) for key in keys if str(key) in relation.held]:
+            held[name] = relation.held[name]
+            key = relation.columns[name]
+            columns.append(
+                sql.named(
+                    key if held[name].term is None else sql.call("any_value", key), f"v_{name}"
+                )
+            )
         for aggregate in node.A:
             name = str(aggregate.res)
-            if aggregate.name == "Aggregate_Sample" and aggregate.vars in keys:
-                source = str(aggregate.vars)
-                if source in relation.held:
-                    held[name] = relation.held[source]
-                    columns.append(sql.named(relation.columns[source], f"v_{name}"))
-                continue
             value, held[name] = self._aggregate(aggregate, environment)
             columns.append(sql.named(value, f"v_{name}"))
         worst = sql.call("coalesce", sql.call("max", relation.certainty()), sql.number(0))
@@ -804,7 +1019,9 @@ class Compilation:
             count = Held("integer")
             if str(node.vars) == "*" and not isinstance(node.vars, Variable):
                 if distinct:
-                    raise Refusal("COUNT(DISTINCT *)")
+                    row = [v.id() if v.id() is not None else v.n3() for v in environment.values()]
+                    whole = sql.call("row", *row) if row else sql.number(1)  # type: ignore[arg-type]
+                    return exp.Count(this=exp.Distinct(expressions=[whole])), count
                 return rows, count
             value = compile_expression(node.vars, environment, self)
             key = value.id()
@@ -886,6 +1103,14 @@ class Compilation:
             )
         return Nothing()
 
+    def changing(self, function: str) -> str:
+        """The moment of the query; a rule has none, so that its runs agree."""
+        if self.dataset is None:
+            raise Refusal(f"the function {function.removeprefix('Builtin_')}")
+        if self._now is None:
+            self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return self._now
+
     def exists(self, group: CompValue, environment: Environment) -> SQL:
         """Whether a pattern has a solution that agrees with the environment (§18.6, EXISTS)."""
         group = _group_of(group)
@@ -943,6 +1168,19 @@ _EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
 def _exists(inner: Relation, conditions: list[SQL]) -> SQL:
     asked = replace(inner, where=[*inner.where, *conditions])
     return exp.Exists(this=asked.over([sql.number(1)]))
+
+
+def _order_keys(value: Value) -> list[SQL]:
+    """What a value is ordered by (§15.1), NULL where a key says nothing of it."""
+    cls = value.cls()
+    rank = sql.cases(
+        (sql.missing(value.n3()), sql.number(0)),
+        (sql.equal(cls, sql.number(BLANK)), sql.number(1)),
+        (sql.equal(cls.copy(), sql.number(IRI)), sql.number(2)),
+        (Value._is(cls.copy(), NUMBERS), sql.number(3)),
+        otherwise=exp.Add(this=sql.number(4), expression=cls.copy()),
+    )
+    return [rank, value.num(), value.moment(), value.lex()]
 
 
 def _parts_of(relation: Relation) -> int:

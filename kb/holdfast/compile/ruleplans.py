@@ -12,7 +12,7 @@ from rdflib.term import Identifier
 from sqlglot import exp
 
 from holdfast.compile import sql
-from holdfast.compile.patterns import Compilation, Held, Relation, Source
+from holdfast.compile.patterns import Compilation, Dataset, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.values import INTEGER
 from holdfast.rules import Target
@@ -92,6 +92,20 @@ def compile_pattern(
     if target:
         relation = compilation.join(compilation.targeted(), relation)
     return _plan(compilation, relation, list(relation.held)), relation
+
+
+def compile_query(algebra: CompValue, dataset: Dataset) -> tuple[Plan, bool]:
+    """The plan of a whole query, and whether its solutions are to be put in order of `"#order"`.
+
+    Raises Refusal for SERVICE and for functions that are not SPARQL's.
+    """
+    compilation = Compilation(dataset=dataset)
+    relation = compilation.pattern(algebra.p)
+    if relation.order:
+        relation = compilation.numbered(relation)
+        relation.held["#order"] = Held("id")
+        relation.columns["#order"] = relation.order[0]
+    return _plan(compilation, relation, list(relation.held)), bool(relation.order)
 
 
 def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Plan:

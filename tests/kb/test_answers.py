@@ -1,0 +1,87 @@
+"""Whole queries over loaded sources: their forms, order, graphs and limits."""
+
+from __future__ import annotations
+
+import pyoxigraph as ox
+import pytest
+
+from holdfast.answers import QueryError, answer, serialised
+from holdfast.columns import Columns
+
+HEAD = "PREFIX ex: <https://example.org/> "
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Columns:
+    """Two registers that tell of one trust."""
+    file = tmp_path_factory.mktemp("town") / "town.trig"
+    file.write_text(
+        """@prefix ex: <https://example.org/> .
+        ex:north { ex:trust ex:size 9, 10 ; ex:near ex:council . }
+        ex:south { ex:trust ex:size "many" ; ex:near ex:council . ex:council ex:near ex:club . }""",
+        encoding="utf-8",
+    )
+    columns = Columns()
+    columns.load([str(file)])
+    columns.build("SELECT s, p, o, 0 AS c, -1 AS r FROM quads")
+    return columns
+
+
+def _values(columns: Columns, query: str) -> list[str]:
+    found = answer(columns, HEAD + query).solutions
+    assert found is not None
+    return [" ".join(term.value.rsplit("/", 1)[-1] for term in row if term) for row in found]
+
+
+def test_solutions_come_in_the_order_asked_for(town: Columns) -> None:
+    assert ["many", "10", "9"] == _values(town, "SELECT ?n { ?s ex:size ?n } ORDER BY DESC(?n)")
+    assert ["10"] == _values(town, "SELECT ?n { ?s ex:size ?n } ORDER BY ?n LIMIT 1 OFFSET 1")
+
+
+def test_a_triple_that_two_registers_state_is_one_triple_of_the_union(town: Columns) -> None:
+    near = "{ ex:trust ex:near ?x }"
+    assert ["council"] == _values(town, f"SELECT ?x {near}")
+    assert ["north", "south"] == _values(town, f"SELECT ?g {{ GRAPH ?g {near} }} ORDER BY ?g")
+    assert [] == _values(town, "SELECT ?x FROM ex:north { ex:council ex:near ?x }")
+
+
+def test_a_path_stays_within_one_graph(town: Columns) -> None:
+    path = "GRAPH ?g { ex:trust ex:near/ex:near ?x }"
+    assert ["south club"] == _values(town, f"SELECT ?g ?x {{ {path} }}")
+
+
+def test_each_solution_has_blank_nodes_of_its_own(town: Columns) -> None:
+    query = "CONSTRUCT { ?s ex:has [ ex:of ?n ] } { ?s ex:size ?n }"
+    triples = answer(town, HEAD + query).triples
+    assert triples is not None
+    assert 3 == len({t.subject for t in triples if isinstance(t.subject, ox.BlankNode)})
+
+
+def test_a_truth_is_written_as_json(town: Columns) -> None:
+    found = answer(town, HEAD + "ASK { ex:club ?p ?o }")
+    assert '{"head":{},"boolean":false}' == serialised(found, "json")
+
+
+@pytest.mark.parametrize(
+    ("query", "limits", "said"),
+    [
+        ("SELECT * { ?s ?p ?o }", {"rows": 2}, "more than 2 solutions"),
+        ("SELECT * {\n ?s ?p }", {}, "line 2, column"),
+        ("SELECT * { SERVICE <https://example.org/sparql> { ?s ?p ?o } }", {}, "SERVICE"),
+        ("SELECT (<https://example.org/area>(1) AS ?x) {}", {}, "area"),
+        ("SELECT ?p (COUNT(?o) AS ?n) { ?s ?p ?o }", {}, "neither grouped nor aggregated: ?p"),
+    ],
+)
+def test_a_query_that_cannot_be_answered_says_why(
+    town: Columns, query: str, limits: dict[str, int], said: str
+) -> None:
+    with pytest.raises(QueryError, match=r".") as error:
+        answer(town, query, rows=limits.get("rows"))
+    assert said in str(error.value)
+
+
+def test_a_query_without_end_ends_at_its_deadline(town: Columns) -> None:
+    every = " ".join(f"?a{n} ?b{n} ?c{n} ." for n in range(12))
+    with pytest.raises(QueryError) as error:
+        answer(town, f"SELECT (SUM(?c0) AS ?n) {{ {every} }}", seconds=0.2)
+    assert "not answered within 0.2 seconds" in str(error.value)
