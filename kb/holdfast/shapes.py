@@ -619,7 +619,7 @@ class Shapes:
         """Refuse a query that is no SPARQL, or has what SHACL forbids. Raises ShapeError."""
         try:
             algebra = read_query(_probe(query.text), dict(query.prefixes))
-            wrong = _forbidden(algebra, query.form, frozenset(bound))
+            wrong = _forbidden(algebra, query, frozenset(bound))
         except QuerySyntaxError as error:
             self._refuse(
                 query.node,
@@ -861,11 +861,12 @@ def _probe(text: str) -> str:
     return re.sub(r"\$PATH\b", "<urn:x-shacl:path>", text)
 
 
-def _forbidden(algebra: CompValue, form: str, bound: frozenset[str]) -> str:
+def _forbidden(algebra: CompValue, query: Query, bound: frozenset[str]) -> str:
     """What of a query SHACL-SPARQL §5.2.1 forbids where `bound` have a value before it runs."""
     asked = algebra.name.removesuffix("Query").lower()
-    if asked != form:
-        return f"that is {asked.upper()} where {form.upper()} belongs"
+    if asked != query.form:
+        return f"that is {asked.upper()} where {query.form.upper()} belongs"
+    star = re.search(r"SELECT\s+((DISTINCT|REDUCED)\s+)?\*", query.text, re.I)
     if algebra.datasetClause:
         return "with FROM"
 
@@ -887,12 +888,28 @@ def _forbidden(algebra: CompValue, form: str, bound: frozenset[str]) -> str:
             while inner.name in ("Distinct", "Reduced", "Slice", "OrderBy"):
                 inner = inner.p
             given = {str(name) for name in inner.get("PV", ())}
+            if star:  # it gives what its pattern binds, which a FILTER does not
+                given &= _binds(inner.p)
             used = names_in(inner) - {"shapesGraph", "currentShape"}
             for name in sorted(bound & (used | {"this"}) - given):
                 return f"with a sub-SELECT that does not give ${name}"
         return next((wrong for _, part in members(node) if (wrong := inside(part))), "")
 
     return inside(algebra.p)
+
+
+def _binds(node: Any) -> set[str]:
+    """The variables that a pattern can bind (SPARQL 1.1 §18.2.1)."""
+    if isinstance(node, (list, tuple)):
+        return {name for part in node for name in _binds(part)}
+    if not isinstance(node, CompValue):
+        return set()
+    if node.name == "BGP":
+        return names_in(node.triples)
+    found = {str(node.var)} if node.name == "Extend" else set()
+    if node.name == "Project":
+        return {str(name) for name in node.PV}
+    return found.union(*(_binds(part) for key, part in members(node) if key != "expr"))
 
 
 # -- the readers of core parameters --------------------------------------------------------------

@@ -14,18 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-from rdflib import BNode, Literal, URIRef
+from rdflib import Literal, URIRef
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
 from holdfast.compile import sql
-from holdfast.compile.expressions import compile_expression
 from holdfast.compile.paths import compile_path
 from holdfast.compile.patterns import Compilation, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.values import (
-    INTEGER, Constant, Known, Lookups, Value, equal_values, less_than, n3_of,
+    INTEGER, MOMENTS, Known, Lookups, Value, less_than, n3_of,
 )  # fmt: skip
 from holdfast.queries import names_in, read_query
 from holdfast.shapes import (
@@ -269,12 +268,12 @@ class _Statement:
     def members(self, cls: Identifier) -> str:
         """The SHACL instances (s) of a class: of it, or of a class below it in the data."""
         below = self.cte(
-            f"SELECT {self.key(cls)}::BIGINT AS c UNION SELECT s FROM"
-            f" {self.table(RDFS + 'subClassOf')} JOIN q{len(self.named)} ON o = c",
+            f"SELECT {self.key(cls)}::BIGINT AS class UNION SELECT s FROM"
+            f" {self.table(RDFS + 'subClassOf')} JOIN q{len(self.named)} ON o = class",
             ("below", cls),
         )
         return self.cte(
-            f"SELECT DISTINCT s FROM {self.table(RDF_TYPE)} SEMI JOIN {below} ON c = o",
+            f"SELECT DISTINCT s FROM {self.table(RDF_TYPE)} SEMI JOIN {below} ON class = o",
             ("members", cls),
         )
 
@@ -621,7 +620,28 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 
 
 def _ordered(one: Value, other: Value, comparison: type[exp.Binary]) -> exp.Expr:
-    return less_than(one, other, comparison)
+    """SPARQL's comparison; of two moments of which one has no zone, only if 14 hours part them.
+
+    Source: XML Schema 1.1 part 2, §3.3.7.1: else their order is not determined.
+    """
+    compared = less_than(one, other, comparison)
+    if not (one.kinds & set(MOMENTS) and other.kinds & set(MOMENTS)):
+        return compared
+    zones = [
+        sql.call("regexp_matches", side.lex(), sql.text("(Z|[+-][0-9][0-9]:[0-9][0-9])$"))
+        for side in (one, other)
+    ]
+    seconds = [sql.call("epoch", side.moment()) for side in (one, other)]
+    apart = sql.call("abs", exp.Sub(this=seconds[0], expression=seconds[1]))
+    decided = sql.either(
+        [
+            sql.missing(seconds[0].copy()),
+            sql.missing(seconds[1].copy()),
+            sql.equal(*zones),
+            exp.GT(this=apart, expression=sql.number(14 * 3600)),
+        ]
+    )
+    return sql.cases((decided, compared))
 
 
 def _length(s: _Statement, c: Constraint, focus: str, values: str) -> str:
@@ -815,7 +835,6 @@ _TIME = "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?|24:00:00([.]0+)?)
 _WHOLE = "[+-]?[0-9]+"
 _DECIMAL = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)"
 _LETTER = r"\pL_\x{B7}"
-_SPOKEN = "[0-9]+Y"
 _FORMS = {
     "boolean": "true|false|1|0",
     "decimal": _DECIMAL,
