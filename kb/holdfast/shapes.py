@@ -15,7 +15,13 @@ from typing import Any, NoReturn
 import pyoxigraph as ox
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.paths import (
-    AlternativePath, InvPath, MulPath, OneOrMore, SequencePath, ZeroOrMore, ZeroOrOne,
+    AlternativePath,
+    InvPath,
+    MulPath,
+    OneOrMore,
+    SequencePath,
+    ZeroOrMore,
+    ZeroOrOne,
 )  # fmt: skip
 from rdflib.paths import Path as SparqlPath
 from rdflib.plugins.sparql.parserutils import CompValue
@@ -79,7 +85,11 @@ class Path:
         return MulPath(inner[0], _SIGNS[self.kind])
 
 
-_SIGNS = {"zeroOrMore": ZeroOrMore, "oneOrMore": OneOrMore, "zeroOrOne": ZeroOrOne}
+_SIGNS: Mapping[str, Any] = {
+    "zeroOrMore": ZeroOrMore,
+    "oneOrMore": OneOrMore,
+    "zeroOrOne": ZeroOrOne,
+}
 
 
 @dataclass(frozen=True)
@@ -253,9 +263,10 @@ class Statements:
     def below(self, cls: str) -> set[Identifier]:
         """A class with all its sub-classes."""
         found: set[Identifier] = {URIRef(cls)}
-        while more := {
-            node for high in found for node in self.with_value(RDFS + "subClassOf", high)
-        } - found:
+        while (
+            more := {node for high in found for node in self.with_value(RDFS + "subClassOf", high)}
+            - found
+        ):
             found |= more
         return found
 
@@ -345,6 +356,19 @@ class Shapes:
             self._check_cycles(shape)
             found.append(shape)
         return found
+
+    def ill_formed(self) -> list[ShapeError]:
+        """What is wrong with the shapes of the shapes graph, one error for each such shape."""
+        errors: list[ShapeError] = []
+        for node in sorted(self.statements.triples, key=_order):
+            if not self.is_shape(node):
+                continue
+            try:
+                self._check_cycles(self.shape(node))
+            except ShapeError as error:
+                if str(error) not in map(str, errors):
+                    errors.append(error)
+        return errors
 
     def is_shape(self, node: Identifier) -> bool:
         """Whether a node is a shape by what is said of it (§2.1)."""
@@ -494,7 +518,9 @@ class Shapes:
             names = ("shapesGraph", *(name for name, _ in bound))
             return Target("sparql", target, self._query(kind, "select", names), tuple(bound))
         self._refuse(
-            node, "has a sh:target that is no query.", "Give it sh:select, or a sh:SPARQLTargetType."
+            node,
+            "has a sh:target that is no query.",
+            "Give it sh:select, or a sh:SPARQLTargetType.",
         )
 
     def _property_shapes(self, node: Identifier) -> Iterator[Identifier]:
@@ -800,9 +826,7 @@ class Shapes:
             return Expression("minus", (*nodes(), inner(facts["minus"])))
         if "if" in facts:
             none = Expression("union")
-            chosen = [
-                inner(facts[name]) if name in facts else none for name in ("then", "else")
-            ]
+            chosen = [inner(facts[name]) if name in facts else none for name in ("then", "else")]
             return Expression("if", (inner(facts["if"]), *chosen))
         if "orderBy" in facts or "orderby" in facts:
             by = inner(facts.get("orderBy", facts.get("orderby", NIL)))
@@ -968,14 +992,14 @@ def _patterns(
     shapes: Shapes, node: Identifier, name: str, path: Path | None
 ) -> Iterator[Constraint]:
     flags = shapes._one(node, "flags")
+    marks = str(flags or "")
+    if set(marks) - set("smixq"):
+        shapes._refuse(node, f"has the sh:flags '{marks}'.", "Use i, s, m, x and q.")
     for constraint in _terms(shapes, node, name, path):
-        for value in (constraint.value, flags):
-            if value is not None and not isinstance(value, Literal):
-                shapes._refuse(node, f"has '{value}' in sh:pattern.", "Write a string.")
-        value, marks = str(constraint.value), str(flags or "")
-        if set(marks) - set("smixq"):
-            shapes._refuse(node, f"has the sh:flags '{marks}'.", "Use i, s, m, x and q.")
-        yield Constraint(name, _component(name), constraint.value, text=regular(value, marks))
+        if not isinstance(constraint.value, Literal):
+            shapes._refuse(node, f"has '{constraint.value}' as sh:pattern.", "Write a string.")
+        text = regular(str(constraint.value), marks)
+        yield Constraint(name, _component(name), constraint.value, text=text)
 
 
 def regular(pattern: str, flags: str) -> str:

@@ -19,8 +19,14 @@ from holdfast.columns import Columns
 from holdfast.columns.store import SUBCLASS, quoted
 from holdfast.compile import Refusal
 from holdfast.compile.shapes import (
-    SHAPES_TABLE, ShapePlan, compile_conforming, compile_constraints, compile_construct,
-    compile_expressions, compile_targets, compile_values,
+    SHAPES_TABLE,
+    ShapePlan,
+    compile_conforming,
+    compile_constraints,
+    compile_construct,
+    compile_expressions,
+    compile_targets,
+    compile_values,
 )  # fmt: skip
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError
@@ -137,6 +143,18 @@ def validate(
         shapes=read,
         columns=columns,
     )
+
+
+def check_shapes(sources: Iterable[str]) -> None:
+    """Read every shape of a shapes graph, also what nothing reaches.
+
+    Raises ShapeError that names all those which are ill-formed, a line for each.
+    """
+    files, _ = files_in(sources)
+    shapes = read_shapes(files)
+    wrong = shapes.ill_formed()
+    if wrong:
+        raise ShapeError("\n".join(str(error) for error in wrong))
 
 
 def _imported(files: Iterable[File]) -> list[File]:
@@ -627,7 +645,7 @@ def _sentence(shapes: Shapes, shape: Shape, c: Constraint, extra: str | None) ->
     said = {
         "minCount": f"{counted} needs at least {c.number} {many}",
         "maxCount": f"{counted} may have at most {c.number} {many}",
-        "class": f"{what} must be a {value}",
+        "class": f"{what} must be {_article(value)} {value}",
         "datatype": f"{what} must be a well-formed {value}",
         "nodeKind": f"{what} must be {kinds.get(value, value)}",
         "minExclusive": f"{what} must be greater than {value}",
@@ -656,6 +674,10 @@ def _sentence(shapes: Shapes, shape: Shape, c: Constraint, extra: str | None) ->
         "expression": f"{what} must make the expression true",
     }.get(c.kind, f"{what} breaks a rule of {name_of(c.component)}")
     return f"{said[0].upper()}{said[1:]}."
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1] in "AEIOaeio" else "a"
 
 
 def path_in_words(path: Path) -> str:

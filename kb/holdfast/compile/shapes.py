@@ -24,11 +24,24 @@ from holdfast.compile.paths import compile_path
 from holdfast.compile.patterns import Compilation, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.values import (
-    INTEGER, MOMENTS, Known, Lookups, Value, less_than, n3_of,
+    INTEGER,
+    MOMENTS,
+    Known,
+    Lookups,
+    Value,
+    less_than,
+    n3_of,
 )  # fmt: skip
 from holdfast.queries import names_in, read_query
 from holdfast.shapes import (
-    NODE_KINDS, Constraint, Expression, Path, Query, Shape, Shapes, Target,
+    NODE_KINDS,
+    Constraint,
+    Expression,
+    Path,
+    Query,
+    Shape,
+    Shapes,
+    Target,
 )  # fmt: skip
 from holdfast.vocabulary import RDF_TYPE, RDFS, XSD
 
@@ -77,9 +90,7 @@ def compile_constraints(shapes: Shapes, shape: Shape, focus: str) -> list[ShapeP
             statement = _Statement(shapes)
             query, names, kinds = statement.solutions_of(constraint, shape, focus)
             plan = statement.plan(statement.whole(query), kinds)
-            found.append(
-                ShapePlan(plan, (constraint,), names, tuple(statement.regexes.items()))
-            )
+            found.append(ShapePlan(plan, (constraint,), names, tuple(statement.regexes.items())))
     return found
 
 
@@ -122,9 +133,7 @@ def compile_construct(
     return ShapePlan(plan, (), names), tuple(algebra.template)
 
 
-def compile_expressions(
-    shapes: Shapes, expressions: Sequence[Expression], focus: str
-) -> ShapePlan:
+def compile_expressions(shapes: Shapes, expressions: Sequence[Expression], focus: str) -> ShapePlan:
     """All combinations (this, e0, e1 …) of what some expressions give. Raises Refusal."""
     statement = _Statement(shapes)
     source = statement.cte(f"SELECT this, this AS value FROM {focus}")
@@ -384,10 +393,7 @@ class _Statement:
 
         left = known(one)
         right: Value
-        if isinstance(other, Identifier):
-            right = self.compilation.constant(other)
-        else:
-            right = known(other)
+        right = self.compilation.constant(other) if isinstance(other, Identifier) else known(other)
         condition = compare(left, right).sql(dialect="duckdb")
         joins = "".join(
             f' JOIN terms "{alias}" ON "{alias}".id = {column.sql(dialect="duckdb")}'
@@ -660,12 +666,12 @@ def _pattern(s: _Statement, c: Constraint, focus: str, values: str) -> str:
     try:
         re.compile(c.text)
     except re.error as error:
-        raise Refusal(f"the sh:pattern '{c.text}' ({error})", "Mend the regular expression.") from None
+        raise Refusal(
+            f"the sh:pattern '{c.text}' ({error})", "Mend the regular expression."
+        ) from None
     name = f"matching {len(s.regexes)}"
     s.regexes[name] = c.text
-    return _rows(
-        f'SELECT v.this, v.value FROM {values} v ANTI JOIN "{name}" m ON m.id = v.value'
-    )
+    return _rows(f'SELECT v.this, v.value FROM {values} v ANTI JOIN "{name}" m ON m.id = v.value')
 
 
 def _known_to_re2(pattern: str) -> bool:
@@ -687,9 +693,7 @@ def _language_in(s: _Statement, c: Constraint, focus: str, values: str) -> str:
             begins = sql.text(f"{tag}-").sql(dialect="duckdb")
             tests.append(f"lower(lang) = {text} OR starts_with(lower(lang), {begins})")
     terms = s.looked_up(values)
-    return _rows(
-        f"SELECT this, value FROM {terms} WHERE NOT coalesce({' OR '.join(tests)}, false)"
-    )
+    return _rows(f"SELECT this, value FROM {terms} WHERE NOT coalesce({' OR '.join(tests)}, false)")
 
 
 def _unique_lang(s: _Statement, c: Constraint, focus: str, values: str) -> str:
