@@ -465,6 +465,11 @@ def compare_command(
     help="How to write the report; human is table.",
 )
 @click.option("-o", "--output", "out", metavar="FILE", help="Write the report to this file.")
+@click.option(
+    "--inferred",
+    metavar="FILE",
+    help="Write what the rules add to this file, each triple with its sh:sourceRule.",
+)
 @click.pass_context
 def validate_command(
     ctx: click.Context,
@@ -483,6 +488,7 @@ def validate_command(
     only: tuple[str, ...],
     form: str,
     out: str | None,
+    inferred: str | None,
 ) -> None:
     """Hold DATA against SHAPES (W3C SHACL) and print the validation report.
 
@@ -511,6 +517,8 @@ def validate_command(
         render.show_report(render.page(), report)
     else:
         _deliver(render.report_text(report, form, __version__), out)
+    if inferred is not None:
+        _deliver(render.inferred_turtle(report), inferred)
     if not report.conforms:
         ctx.exit(1)
 

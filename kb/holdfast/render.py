@@ -884,6 +884,28 @@ def report_turtle(report: Report, kind: ox.RdfFormat = ox.RdfFormat.TURTLE) -> s
     return (written or b"").decode("utf-8")
 
 
+def inferred_turtle(report: Report) -> str:
+    """What the rules of a shapes graph add, each triple with the rule it comes from.
+
+    The link is sh:sourceRule (SHACL 1.2 Inference Rules) on a reified statement (RDF 1.1).
+    """
+    lines = []
+    for place, made in enumerate(report.inferred):
+        lines.append(f"{made.subject} {made.predicate} {made.value} .")
+        parts = {
+            RDF_TYPE: f"<{RDF}Statement>",
+            RDF + "subject": made.subject,
+            RDF + "predicate": made.predicate,
+            RDF + "object": made.value,
+            SH + "sourceRule": n3_of(made.rule),
+        }
+        lines += [f"_:made{place} <{name}> {value} ." for name, value in parts.items()]
+    triples = (quad.triple for quad in ox.parse("\n".join(lines), format=ox.RdfFormat.N_TRIPLES))
+    prefixes = {"rdf": RDF, "sh": SH, "xsd": XSD}
+    written = ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=prefixes)
+    return (written or b"").decode("utf-8")
+
+
 def report_json(report: Report) -> str:
     """A report as JSON; docs/shacl.md describes it."""
     lines = lines_of(report.columns.files, {r.focus for r in report.results})

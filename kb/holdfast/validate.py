@@ -30,6 +30,7 @@ from holdfast.compile.shapes import (
 )  # fmt: skip
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError
+from holdfast.reason.entailment import entail
 from holdfast.shapes import NODE_KINDS, Constraint, Path, Rule, Shape, Shapes, read_shapes, term_of
 from holdfast.sources import files_in
 from holdfast.vocabulary import OWL, RDF_TYPE, RDFS, SH
@@ -37,7 +38,7 @@ from holdfast.vocabulary import OWL, RDF_TYPE, RDFS, SH
 ROUNDS = 100
 """How often rules may feed themselves before they are taken to make new nodes without end."""
 
-INFERENCES = ("none", "rdfs")
+INFERENCES = ("none", "rdfs", "owlrl")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def validate(
     """The report on some data against some shapes, both files and folders of RDF.
 
     Without `shapes` the data hold their own. `ontology` takes part in the data graph; `inference`
-    is none or rdfs; with `imports` local files named by owl:imports are read as well. `advanced`
+    is none, rdfs or owlrl; with `imports` local files named by owl:imports are read as well. `advanced`
     turns on SHACL-AF: query targets and rules, which with `iterate` run until they add nothing.
     `abort` stops at the first result. Results whose severity is in `allow` (IRIs) do not count
     against the data. `focus` (IRIs) keeps to these nodes, `only` (IRIs) to these shapes.
@@ -125,9 +126,12 @@ def validate(
     columns.load([str(file) for file in data_files])
     columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
     run = _Run(columns, read, advanced=advanced, abort=abort)
+    run.types_as_stated = inference != "owlrl"
     run.forget_types()
     if inference == "rdfs":
         run.infer_rdfs()
+    elif inference == "owlrl":
+        entail(columns)
     elif inference != "none":
         raise HoldfastError(
             f"there is no inference '{inference}'.", mend=f"Use one of {', '.join(INFERENCES)}."
@@ -181,7 +185,9 @@ class _Run:
         self.shapes = shapes
         self.advanced = advanced
         self.abort = abort
+        self.types_as_stated = True
         self.rules: list[Identifier] = []
+        self._first = 0
         self._tables = 0
         self._shapes_loaded = False
         self._viewed = -1
@@ -456,6 +462,8 @@ class _Run:
 
     def forget_types(self) -> None:
         """Leave rdf:type as it was stated: SHACL asks for sub-classes where it wants them."""
+        if not self.types_as_stated:
+            return
         table = self.columns.table(RDF_TYPE)
         self.columns.con.execute(f"DELETE FROM {table} WHERE r = {SUBCLASS}")
 
@@ -501,6 +509,7 @@ class _Run:
 
         Raises ShapeError where rules that iterate add triples without end.
         """
+        self._first = self.columns.next_triple
         held = self.shapes.statements.subjects.get(SH + "rule", [])
         shapes = [self.shapes.shape(node) for node in dict.fromkeys(held)]
         pairs = sorted(
@@ -584,13 +593,13 @@ class _Run:
         return self.rules.index(rule) + 1
 
     def inferred(self) -> Iterator[Inferred]:
-        """What rules and inference have added, in order."""
-        if not self.rules:
+        """What the rules of the shapes graph have added, in order."""
+        if not self._first:
             return
         for predicate in sorted(self.columns.predicates):
             rows = self.columns.rows(
                 f"SELECT a.n3, b.n3, r FROM {quoted(predicate)} JOIN terms a ON a.id = s"
-                " JOIN terms b ON b.id = o WHERE r > 0 ORDER BY 1, 2"
+                f" JOIN terms b ON b.id = o WHERE r > 0 AND t >= {self._first} ORDER BY 1, 2"
             )
             for subject, value, rule in rows:
                 yield Inferred(subject, f"<{predicate}>", value, self.rules[rule - 1])

@@ -28,8 +28,8 @@ NUMBERS = ["1", "2", "5", "10", "2.5"]
 PREDICATES = ["ex:partner", "ex:lead", "ex:name", "ex:started"]
 LANGUAGES = ['"en"', '"de" "en-GB"', '"fr"']
 LITERALS = [
-    "1", "2", "5", "10", "2.5", '"10.0"^^xsd:double', '"club"', '"Trust"', '"trust"@en', '"Verein"@de',
-    '"club"@en-GB', '"Club"@en', '"2001-01-01"^^xsd:date', '"2003-05-05"^^xsd:date',
+    "1", "2", "5", "10", "2.5", '"10.0"^^xsd:double', '"club"', '"Trust"', '"trust"@en',
+    '"Verein"@de', '"club"@en-GB', '"Club"@en', '"2001-01-01"^^xsd:date', '"2003-05-05"^^xsd:date',
     '"x1"^^xsd:integer', "true", '"2"^^xsd:int', '"2001-01-01T00:00:00+00:00"^^xsd:dateTime',
 ]  # fmt: skip
 
