@@ -109,7 +109,7 @@ def validate(
     """The report on some data against some shapes, both files and folders of RDF.
 
     Without `shapes` the data hold their own. `ontology` takes part in the data graph; `inference`
-    is none, rdfs or owlrl; with `imports` local files named by owl:imports are read as well. `advanced`
+    is none, rdfs or owlrl; with `imports` local files named by owl:imports are read too. `advanced`
     turns on SHACL-AF: query targets and rules, which with `iterate` run until they add nothing.
     `abort` stops at the first result. Results whose severity is in `allow` (IRIs) do not count
     against the data. `focus` (IRIs) keeps to these nodes, `only` (IRIs) to these shapes.

@@ -190,8 +190,8 @@ def test_broken_literals_of_xml_schema_do_not(write: Write) -> None:
 
 
 def test_what_has_no_order_is_neither_less_nor_more(write: Write) -> None:
-    data = """ex:a ex:on "2001-01-01"^^xsd:date . ex:b ex:on ex:today . ex:c ex:on "x1"^^xsd:integer .
-ex:d ex:on 7 . ex:e ex:on 3 ."""
+    data = """ex:a ex:on "2001-01-01"^^xsd:date . ex:b ex:on ex:today .
+ex:c ex:on "x1"^^xsd:integer . ex:d ex:on 7 . ex:e ex:on 3 ."""
     shapes = "ex:S sh:targetSubjectsOf ex:on ; sh:property [ sh:path ex:on ; sh:minInclusive 5 ] ."
     assert ["a", "b", "c", "e"] == sorted(focuses(write("d.ttl", data), write("s.ttl", shapes)))
 
