@@ -527,6 +527,8 @@ class Shapes:
         for value in self._values(node, "property"):
             if isinstance(value, Literal):
                 self._refuse(node, f"has the literal '{value}' as sh:property.", "Name a shape.")
+            if value not in self.statements.triples:
+                continue  # published shapes (DCAT-AP) name some of which nothing is said
             if not self._values(value, "path"):
                 self._refuse(
                     node,

@@ -119,3 +119,23 @@ def test_the_suite_is_whole() -> None:
     print(f"{len(core)} tests of SHACL Core, {len(CASES) - len(core)} of SHACL-SPARQL")
     assert len(core) >= 98
     assert len(CASES) - len(core) >= 22
+
+
+DCAT = SUITE.parent / "dcat-ap" / "dcat-ap-SHACL.ttl"
+
+
+@pytest.mark.skipif(not DCAT.exists(), reason="../shared/suites/dcat-ap is absent")
+def test_a_catalogue_is_held_against_dcat_ap(tmp_path: Path) -> None:
+    catalogue = tmp_path / "catalogue.ttl"
+    catalogue.write_text(
+        "@prefix dcat: <http://www.w3.org/ns/dcat#> . @prefix dct: <http://purl.org/dc/terms/> ."
+        "<https://example.org/c> a dcat:Catalog ; dct:title 'Registers'@en ; dct:publisher 'us' .",
+        encoding="utf-8",
+    )
+    found = {
+        (result.path.sparql().rsplit("/", 1)[-1] if result.path else "", result.component)
+        for result in validate([str(catalogue)], [str(DCAT)]).results
+    }
+    assert ("description>", f"{SH}MinCountConstraintComponent") in found
+    assert ("publisher>", f"{SH}NodeKindConstraintComponent") in found
+    assert all(path != "title>" for path, _ in found)
