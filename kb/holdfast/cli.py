@@ -31,7 +31,8 @@ from holdfast.ruletest import test_rule
 from holdfast.shipped import shipped_folder
 from holdfast.synth import write_register
 from holdfast.timeline import timeline
-from holdfast.vocabulary import BASES, nearest
+from holdfast.validate import INFERENCES, check_shapes, validate
+from holdfast.vocabulary import BASES, SH, nearest
 
 FEW = 5
 """Up to so many ventures are shown in full, more as a landscape."""
@@ -395,6 +396,148 @@ def compare_command(
     """
     assessment = _assessed(sources, as_of, folder, evidence=False)
     render.show_comparison(render.page(), assessment, compare(assessment, first, second))
+
+
+@main.command("validate")
+@click.argument("sources", nargs=-1, required=True, metavar="DATA... [SHAPES]")
+@click.option(
+    "-s",
+    "--shapes",
+    "--shacl",
+    "given",
+    multiple=True,
+    metavar="SHAPES",
+    help="The shapes; then all that is named without -s is data.",
+)
+@click.option(
+    "-e",
+    "--ont-graph",
+    "ontology",
+    multiple=True,
+    metavar="SOURCE",
+    help="An ontology that takes part in the data.",
+)
+@click.option(
+    "-i",
+    "--inference",
+    type=click.Choice(INFERENCES),
+    default="none",
+    show_default=True,
+    help="What is inferred from the data before they are validated.",
+)
+@click.option(
+    "-m",
+    "--metashacl",
+    is_flag=True,
+    help="First hold the shapes against the shapes of SHACL itself.",
+)
+@click.option(
+    "-im",
+    "--imports",
+    is_flag=True,
+    help="Read what owl:imports names, if it is a file: of this machine.",
+)
+@click.option("-a", "--advanced", is_flag=True, help="Query targets and rules (SHACL-AF).")
+@click.option(
+    "-it", "--iterate-rules", "iterate", is_flag=True, help="Run rules until they add nothing."
+)
+@click.option("--abort", is_flag=True, help="Stop at the first result.")
+@click.option(
+    "-w",
+    "--allow-warnings",
+    "--allow-warning",
+    "warnings",
+    is_flag=True,
+    help="Warnings and infos do not count against the data.",
+)
+@click.option(
+    "--allow-infos",
+    "--allow-info",
+    "infos",
+    is_flag=True,
+    help="Infos do not count against the data.",
+)
+@click.option("--focus", multiple=True, metavar="IRI", help="Only this node; may be given again.")
+@click.option("--shape", "only", multiple=True, metavar="IRI", help="Only this shape; likewise.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["table", "human", "turtle", "json", "sarif", "nt", "xml", "json-ld"]),
+    default="table",
+    show_default=True,
+    help="How to write the report; human is table.",
+)
+@click.option("-o", "--output", "out", metavar="FILE", help="Write the report to this file.")
+@click.option(
+    "--inferred",
+    metavar="FILE",
+    help="Write what the rules add to this file, each triple with its sh:sourceRule.",
+)
+@click.pass_context
+def validate_command(
+    ctx: click.Context,
+    sources: tuple[str, ...],
+    given: tuple[str, ...],
+    ontology: tuple[str, ...],
+    inference: str,
+    metashacl: bool,
+    imports: bool,
+    advanced: bool,
+    iterate: bool,
+    abort: bool,
+    warnings: bool,
+    infos: bool,
+    focus: tuple[str, ...],
+    only: tuple[str, ...],
+    form: str,
+    out: str | None,
+    inferred: str | None,
+) -> None:
+    """Hold DATA against SHAPES (W3C SHACL) and print the validation report.
+
+    Without -s the last word names the shapes, and a single word both. The exit status is 0 when the
+    data conform, 1 when they do not, 2 when data or shapes cannot be used.
+    """
+    data, shapes = (sources, given) if given or len(sources) == 1 else (sources[:-1], sources[-1:])
+    allow = [SH + "Info"] if infos or warnings else []
+    allow += [SH + "Warning"] if warnings else []
+    if metashacl:
+        check_shapes(shapes or data)
+    report = validate(
+        data,
+        shapes,
+        ontology=ontology,
+        inference=inference,
+        imports=imports,
+        advanced=advanced,
+        iterate=iterate,
+        abort=abort,
+        allow=allow,
+        focus=[iri for part in focus for iri in part.split(",")],
+        only=[iri for part in only for iri in part.split(",")],
+    )
+    if form in ("table", "human") and out is None:
+        render.show_report(render.page(), report)
+    else:
+        _deliver(render.report_text(report, form, __version__), out)
+    if inferred is not None:
+        _deliver(render.inferred_turtle(report), inferred)
+    if not report.conforms:
+        ctx.exit(1)
+
+
+def _deliver(text: str, out: str | None) -> None:
+    """Put text into a file, or on standard output."""
+    if out is None or out == "-":
+        _write(text)
+        return
+    try:
+        Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SourceError(
+            f"the report cannot be written: {error.strerror or error}.", where=out
+        ) from None
 
 
 @main.command("synth")

@@ -38,3 +38,7 @@ class RuleError(HoldfastError):
 
 class UnknownNameError(HoldfastError):
     """A venture, rule, basis or phase that is not there."""
+
+
+class ShapeError(HoldfastError):
+    """A shapes graph that is ill-formed or asks for what cannot be compiled."""

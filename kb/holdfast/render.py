@@ -25,11 +25,15 @@ from rich.text import Text
 
 from holdfast.assess import EFFECT_ORDER, Assessment, Finding, Progress, VentureAssessment
 from holdfast.compare import Comparison, Difference, weakest_first
+from holdfast.compile.values import n3_of
 from holdfast.explain import Advice, Explanation, Fact, Step, WhyNot
 from holdfast.ontology import Ontology
 from holdfast.remedies import Remedies, Remedy
 from holdfast.rules import Rule
+from holdfast.shapes import Path as ShapePath
+from holdfast.sources import lines_of
 from holdfast.timeline import Timeline
+from holdfast.validate import Report, Result, name_of, path_in_words, words
 from holdfast.vocabulary import BASES, CONSTITUTIVE, DASH, HF, IDS, RDF_TYPE, RDFS, SH, XSD
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -807,3 +811,219 @@ def show_rule(console: Console, rule: Rule) -> None:
             _say(console, text, lead=f"{name}:".ljust(room))
     console.print()
     console.print(Text(textwrap.dedent(rule.query).strip("\n")), soft_wrap=True)
+
+
+# -- validation reports ------------------------------------------------------------------------
+
+
+def report_turtle(report: Report, kind: ox.RdfFormat = ox.RdfFormat.TURTLE) -> str:
+    """A report as the W3C defines it (SHACL §3.6), in Turtle or another format of RDF."""
+    triples: list[ox.Triple] = []
+    nodes: dict[str, ox.BlankNode] = {}
+
+    def term(n3: str) -> Any:
+        if n3.startswith("_:"):
+            return nodes.setdefault(n3, ox.BlankNode(f"n{len(nodes)}"))
+        return next(iter(ox.parse(f"<x:> <x:> {n3} .", format=ox.RdfFormat.N_TRIPLES))).object
+
+    def say(subject: Any, predicate: str, value: Any) -> None:
+        triples.append(ox.Triple(subject, ox.NamedNode(predicate), value))
+
+    def listed(members: Sequence[Any]) -> Any:
+        rest: Any = ox.NamedNode(RDF + "nil")
+        for place, member in reversed(list(enumerate(members))):
+            node = ox.BlankNode(f"l{len(triples)}x{place}")
+            say(node, RDF + "first", member)
+            say(node, RDF + "rest", rest)
+            rest = node
+        return rest
+
+    def path(found: ShapePath) -> Any:
+        if found.kind == "predicate":
+            return ox.NamedNode(found.iri)
+        parts = [path(part) for part in found.parts]
+        if found.kind == "sequence":
+            return listed(parts)
+        node = ox.BlankNode(f"p{len(triples)}")
+        value = listed(parts) if found.kind == "alternative" else parts[0]
+        say(node, f"{SH}{found.kind}Path", value)
+        return node
+
+    def result(found: Result) -> Any:
+        node = ox.BlankNode(f"r{len(triples)}")
+        say(node, RDF_TYPE, ox.NamedNode(SH + "ValidationResult"))
+        say(node, SH + "focusNode", term(found.focus))
+        if found.path is not None:
+            say(node, SH + "resultPath", path(found.path))
+        if found.value is not None:
+            say(node, SH + "value", term(found.value))
+        say(node, SH + "resultSeverity", ox.NamedNode(found.severity))
+        say(node, SH + "sourceConstraintComponent", ox.NamedNode(found.component))
+        say(node, SH + "sourceShape", term(n3_of(found.shape)))
+        if found.constraint is not None:
+            say(node, SH + "sourceConstraint", term(n3_of(found.constraint)))
+        for message in found.messages:
+            say(node, SH + "resultMessage", term(n3_of(message)))
+        for detail in found.details:
+            say(node, SH + "detail", result(detail))
+        return node
+
+    head = ox.BlankNode("report")
+    say(head, RDF_TYPE, ox.NamedNode(SH + "ValidationReport"))
+    conforms = ox.Literal(
+        "true" if report.conforms else "false", datatype=ox.NamedNode(XSD + "boolean")
+    )
+    say(head, SH + "conforms", conforms)
+    said, triples = triples, []
+    for found in report.results:
+        said.append(ox.Triple(head, ox.NamedNode(SH + "result"), result(found)))
+    triples = [*said, *triples]
+    prefixes = {"sh": SH, "xsd": XSD, "rdf": RDF}
+    known = prefixes if kind in (ox.RdfFormat.TURTLE, ox.RdfFormat.RDF_XML) else None
+    written = ox.serialize(triples, format=kind, prefixes=known)
+    return (written or b"").decode("utf-8")
+
+
+def inferred_turtle(report: Report) -> str:
+    """What the rules of a shapes graph add, each triple with the rule it comes from.
+
+    The link is sh:sourceRule (SHACL 1.2 Inference Rules) on a reified statement (RDF 1.1).
+    """
+    lines = []
+    for place, made in enumerate(report.inferred):
+        lines.append(f"{made.subject} {made.predicate} {made.value} .")
+        parts = {
+            RDF_TYPE: f"<{RDF}Statement>",
+            RDF + "subject": made.subject,
+            RDF + "predicate": made.predicate,
+            RDF + "object": made.value,
+            SH + "sourceRule": n3_of(made.rule),
+        }
+        lines += [f"_:made{place} <{name}> {value} ." for name, value in parts.items()]
+    triples = (quad.triple for quad in ox.parse("\n".join(lines), format=ox.RdfFormat.N_TRIPLES))
+    prefixes = {"rdf": RDF, "sh": SH, "xsd": XSD}
+    written = ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=prefixes)
+    return (written or b"").decode("utf-8")
+
+
+def report_json(report: Report) -> str:
+    """A report as JSON; docs/shacl.md describes it."""
+    lines = lines_of(report.columns.files, {r.focus for r in report.results})
+
+    def told(result: Result) -> dict[str, Any]:
+        place = lines.get(result.focus)
+        return {
+            "focusNode": _plain(result.focus),
+            "path": result.path.sparql() if result.path else None,
+            "value": _plain(result.value) if result.value else None,
+            "severity": name_of(result.severity),
+            "component": result.component,
+            "shape": _plain(n3_of(result.shape)),
+            "constraint": _plain(n3_of(result.constraint)) if result.constraint else None,
+            "messages": [
+                {"text": str(m), **({"language": m.language} if m.language else {})}
+                for m in result.messages
+            ],
+            "file": str(place[0]) if place else None,
+            "line": place[1] if place else None,
+            "details": [told(detail) for detail in result.details],
+        }
+
+    whole = {"conforms": report.conforms, "results": [told(r) for r in report.results]}
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plain(n3: str) -> str:
+    """A term for programs: an IRI bare, all else in N-Triples."""
+    return n3[1:-1] if n3.startswith("<") else n3
+
+
+def report_sarif(report: Report, version: str) -> str:
+    """A report in SARIF 2.1.0, as code scanners and editors read it."""
+    lines = lines_of(report.columns.files, {r.focus for r in report.results})
+    levels = {SH + "Violation": "error", SH + "Warning": "warning"}
+    components = sorted({r.component for r in report.results})
+    results: list[dict[str, Any]] = []
+    for r in report.results:
+        found: dict[str, Any] = {
+            "ruleId": name_of(r.component),
+            "level": levels.get(r.severity, "note"),
+            "message": {"text": f"{_node(report, r.focus)}: {_said(r)}"},
+            "properties": {"focusNode": _plain(r.focus), "shape": _plain(n3_of(r.shape))},
+        }
+        where: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": _plain(r.focus)}]}
+        if place := lines.get(r.focus):
+            where["physicalLocation"] = {
+                "artifactLocation": {"uri": place[0].as_posix()},
+                "region": {"startLine": place[1]},
+            }
+        found["locations"] = [where]
+        results.append(found)
+    rules = [{"id": name_of(c), "helpUri": c} for c in components]
+    driver = {"name": "Holdfast", "version": version, "rules": rules}
+    whole = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _said(result: Result) -> str:
+    spoken = sorted(result.messages, key=lambda m: (m.language not in (None, "en"), str(m)))
+    return clean(str(spoken[0])) if spoken else name_of(result.component)
+
+
+def _node(report: Report, n3: str) -> str:
+    label = report.labels.get(n3, n3)
+    return clean(label if label != n3 else words(n3))
+
+
+def show_report(console: Console, report: Report) -> None:
+    """A report in sentences, grouped by focus node, with the line of its source where known."""
+    if not report.results:
+        _say(console, "The data conform.", style="bold")
+        return
+    count = len(report.results)
+    verdict = "conform" if report.conforms else "do not conform"
+    _say(
+        console, f"The data {verdict}: {count} {'result' if count == 1 else 'results'}.",
+        style="bold",
+    )  # fmt: skip
+    lines = lines_of(report.columns.files, {r.focus for r in report.results})
+    grouped: dict[str, list[Result]] = {}
+    for result in report.results:
+        grouped.setdefault(result.focus, []).append(result)
+    for focus, results in grouped.items():
+        label, place = _node(report, focus), lines.get(focus)
+        iri = f" <{focus[1:-1]}>" if focus.startswith("<") and label != focus[1:-1] else ""
+        at = f" ({place[0]}: line {place[1]})" if place else ""
+        _head(console, f"{label}{iri}{at}")
+        for result in results:
+            value = ""
+            if result.value is not None and result.value != focus:
+                value = f" It is {_node(report, result.value)}."
+            path = path_in_words(result.path) if result.path else ""
+            on = "" if path.lower() in _said(result).lower() else f"{path}: "
+            _say(console, f"{on}{_said(result)}{value}", lead=f"  {name_of(result.severity)}: ")
+
+
+def report_text(report: Report, form: str, version: str) -> str:
+    """A report in one of the formats that `holdfast validate` writes."""
+    if form == "json":
+        return report_json(report)
+    if form == "sarif":
+        return report_sarif(report, version)
+    if form in _RDF_FORMS:
+        return report_turtle(report, _RDF_FORMS[form])
+    written = io.StringIO()
+    show_report(Console(file=written, width=100_000, highlight=False), report)
+    return written.getvalue()
+
+
+_RDF_FORMS = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "nt": ox.RdfFormat.N_TRIPLES,
+    "xml": ox.RdfFormat.RDF_XML,
+    "json-ld": ox.RdfFormat.JSON_LD,
+}

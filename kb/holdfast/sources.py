@@ -211,6 +211,46 @@ def line_of(file: Path, *patterns: str) -> int | None:
     return None
 
 
+def lines_of(files: Iterable[Path], terms: Iterable[str]) -> dict[str, tuple[Path, int]]:
+    """The file and line where each of these IRIs (N-Triples) is first written as a subject.
+
+    In Turtle and its kin that is where it begins a line, in full or as a prefixed name; in other
+    formats where its IRI first stands. Terms that are not found are left out.
+    """
+    wanted = {term[1:-1] for term in terms if term.startswith("<")}
+    found: dict[str, tuple[Path, int]] = {}
+    for file in files if wanted else ():
+        if str(file) == "-":
+            continue
+        kind = _format_of(file)
+        lined = kind not in (ox.RdfFormat.RDF_XML, ox.RdfFormat.JSON_LD)
+        prefixes: dict[str, str] = {}
+        try:
+            with _opened(file) as stream:
+                for number, raw in enumerate(stream, start=1):
+                    line = raw.decode("utf-8", "replace").strip()
+                    if declared := _PREFIX.match(line):
+                        prefixes[declared[1]] = declared[2]
+                    if lined:
+                        named = _SUBJECT.match(line)
+                        if not named:
+                            continue
+                        names = [named[1] or prefixes.get(named[2], "") + named[3]]
+                    else:
+                        names = _QUOTED.findall(line)
+                    for name in names:
+                        if name in wanted:
+                            found.setdefault(f"<{name}>", (file, number))
+        except (OSError, EOFError, zlib.error, SourceError):
+            continue
+    return found
+
+
+_PREFIX = re.compile(r"@?prefix\s+([\w.-]*):\s*<([^>]*)>", re.I)
+_SUBJECT = re.compile(r"(?:<([^>]*)>|([\w.-]*):([\w.\-%]*))(?=\s|$)")
+_QUOTED = re.compile(r'"([^"]*)"')
+
+
 def _place_of(file: Path, *texts: str) -> str:
     line = line_of(file, *(re.escape(text) for text in texts))
     return f"{_shown(file)}: line {line}" if line else _shown(file)
