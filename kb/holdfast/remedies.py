@@ -76,9 +76,10 @@ def remedies(
 ) -> Remedies:
     """The changes suggested by the rules behind a venture's risks, each tried, the best first.
 
-    A change that clears no risk of the rule that suggests it is left out. The best clears most risks of the venture, by severity; then it brings fewest new risks to any
-    venture; then it changes fewest triples; then the alphabet decides. With `basis` only what is
-    suggested for a risk on that basis or clears one there is listed. Raises UnknownNameError.
+    A change that clears no risk of the rule that suggests it is left out. The best clears most
+    risks of the venture, by severity; then it brings fewest new risks to any venture; then it
+    changes fewest triples; then the alphabet decides. With `basis` only what is suggested for a
+    risk on that basis or clears one there is listed. Raises UnknownNameError.
     """
     if basis is not None and basis not in BASES:
         raise UnknownNameError(f"{basis} is no basis.", mend=nearest(basis, BASES))
@@ -127,7 +128,8 @@ def candidates_for(assessment: Assessment, venture: str) -> Iterator[Candidate]:
     rows = assessment.columns.rows(
         """
         SELECT DISTINCT f.rule, f.value, f.bindings FROM findings f
-          JOIN terms v ON v.id = f.venture WHERE v.n3 = $venture AND f.effect IN ('undermines', 'watch')
+          JOIN terms v ON v.id = f.venture
+        WHERE v.n3 = $venture AND f.effect IN ('undermines', 'watch')
         ORDER BY f.rule, f.value, f.bindings::VARCHAR
         """,
         {"venture": f"<{venture}>"},
