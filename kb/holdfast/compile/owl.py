@@ -178,7 +178,7 @@ class AxiomRule:
             notations=(), label=self.name, description="", sources=(), scope_note="", remedy="",
             levers=(), bases=(), effect="", certainty="stated", severity="info", status="",
             message="", parameters=(), target=Target("targetSubjectsOf", self.target), query="",
-            query_line=1, order=0.0, prefixes={},
+            query_line=1, order=0.0, changes=(), prefixes={},
         )  # fmt: skip
 
     @property
