@@ -399,6 +399,11 @@ def _names_of(columns: Columns, texts: Iterable[str]) -> dict[str, str]:
     return {text: labels[identifier] for text, identifier in ids.items()}
 
 
+def worded(message: str, words: Mapping[str, str]) -> str:
+    """A rule's message with the names of things put in for {$this} and {?variable}."""
+    return _put_together(_PLACE.split(message), words)
+
+
 _PLACE = re.compile(r"\{[$?](\w+)\}")
 
 

@@ -11,7 +11,7 @@ import pyoxigraph as ox
 from rdflib import Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
-from holdfast.assess import Assessment, Finding, Progress
+from holdfast.assess import Assessment, Finding, Progress, worded
 from holdfast.errors import RuleError, UnknownNameError
 from holdfast.queries import iris_in, pattern_of, read_update
 from holdfast.rules import Rule, Suggestion
@@ -279,12 +279,6 @@ class _Teller:
         words |= {text: f"the {getattr(name, 'value', name)}" for text, name in new.items()}
         words["<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"] = "is of the kind"
         return tuple(" ".join(words[text] for text in triple) for triple in triples)
-
-
-def worded(message: str, words: Mapping[str, str]) -> str:
-    """A message with the names of things put in for {$this} and {?variable}."""
-    text = re.sub(r"\{[$?](\w+)\}", lambda found: words.get(found[1], "something"), message)
-    return text[:1].upper() + text[1:]
 
 
 def _tried(candidate: Candidate, venture: str, outcome: Outcome, teller: _Teller) -> Remedy:

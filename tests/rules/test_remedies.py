@@ -35,7 +35,7 @@ PARTNERS = """
 <https://example.org/seat-2> <{hf}role> <{hf}ordinary-member> .
 <https://example.org/partner-2> <{type}> <{hf}Organisation> .
 """
-NEEDS_PARTNERS = {"mandate-without-purpose", "senior-players-absent", "level-gap"}
+NEEDS_PARTNERS = {"mandate-without-purpose", "senior-players-absent"}
 BRINGS: dict[str, set[str]] = {}
 """Rules whose suggestions may bring risks in their own example, and which."""
 

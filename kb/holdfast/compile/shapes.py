@@ -187,10 +187,10 @@ class _Queries(Compilation):
         finally:
             self.in_shapes = before
 
-    def predicate_table(self, iri: str, alias: str) -> exp.Table:
+    def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
         return super().predicate_table(SHAPES_TABLE + iri if self.in_shapes else iri, alias)
 
-    def every_table(self, alias: str) -> exp.Table:
+    def every_table(self, alias: str) -> exp.Table | exp.Subquery:
         if not self.in_shapes:
             return super().every_table(alias)
         self.read.add(SHAPES_TABLE)

@@ -245,14 +245,7 @@ class _Walker:
             renamed = self.renaming(node)
             return tuple(_renamed(pattern, renamed) for pattern in self.certain(node.p))
         if name == "AggregateJoin":
-            grouped = node.p.get("expr") if node.p.name == "Group" else None
-            inner = self.certain(node.p.p if node.p.name == "Group" else node.p)
-            sampled = tuple(
-                Pattern(f"?{part.vars}", "=", f"?{part.res}")
-                for part in node.A
-                if part.name == "Aggregate_Sample" and isinstance(part.vars, Variable)
-            )
-            return (*inner, *sampled) if grouped else ()
+            return self.certain(node.p.p) if node.p.get("expr") else ()
         return self.certain(node.get("p"))
 
     def patterns(self, node: CompValue) -> tuple[Pattern, ...]:
