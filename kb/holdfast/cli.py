@@ -23,6 +23,7 @@ from holdfast.compare import compare
 from holdfast.errors import HoldfastError, RuleError, SourceError, UnknownNameError
 from holdfast.explain import advice_for, explain, why_not
 from holdfast.ontology import read_ontology
+from holdfast.queries import Operation
 from holdfast.reason import compile_all
 from holdfast.remedies import remedies
 from holdfast.ruledocs import write_docs
@@ -33,6 +34,7 @@ from holdfast.synth import write_register
 from holdfast.timeline import timeline
 from holdfast.validate import INFERENCES, check_shapes, validate
 from holdfast.vocabulary import BASES, SH, nearest
+from holdfast.whatif import Change, operations_in, quads_in_turtle, what_if
 
 FEW = 5
 """Up to so many ventures are shown in full, more as a landscape."""
@@ -363,6 +365,72 @@ def remedies_command(
         _write(render.remedies_json(assessment, answer, as_of))
     else:
         _write(render.remedies_turtle(assessment, answer))
+
+
+@main.command("whatif")
+@takes_sources
+@click.option(
+    "--change",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.ru",
+    help="A SPARQL Update; - is standard input.",
+)
+@click.option("--add", "added", multiple=True, metavar="TRIPLE", help="A triple more, in Turtle.")
+@click.option(
+    "--remove", "removed", multiple=True, metavar="TRIPLE", help="A triple less, in Turtle."
+)
+@takes_as_of
+@takes_rules
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to write the answer.",
+)
+def whatif_command(
+    sources: tuple[str, ...],
+    file: Path | None,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    as_of: str | None,
+    folder: Path | None,
+    form: str,
+) -> None:
+    """Say what would be found otherwise if SOURCE... were changed. Nothing is changed by asking.
+
+    The change is made, what follows from it is found, and all is undone. A triple that is removed
+    is removed from every graph that states it.
+    """
+    if not (file or added or removed):
+        raise click.UsageError(
+            "Say what changes: --change FILE.ru, --add TRIPLE or --remove TRIPLE."
+        )
+    steps: list[Operation | Change] = []
+    if file is not None:
+        steps += operations_in(_text_of(file), where=str(file))
+    more = tuple(quad for text in added for quad in quads_in_turtle(text, where="--add"))
+    less = tuple(quad for text in removed for quad in quads_in_turtle(text, where="--remove"))
+    if more or less:
+        steps.append(Change(more, less))
+    assessment = _assessed(sources, as_of, folder, evidence=False, editable=True)
+    outcome = what_if(assessment, steps)
+    if form == "table":
+        render.show_outcome(render.page(), assessment, outcome)
+    else:
+        _write(render.outcome_json(assessment, outcome, as_of))
+
+
+def _text_of(file: Path) -> str:
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read().decode("utf-8")
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SourceError(f"the file cannot be read: {reason}.", where=str(file)) from None
 
 
 @main.command("timeline")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import count
 from threading import RLock
@@ -201,6 +202,107 @@ def read_update(text: str, prefixes: Mapping[str, str]) -> CompValue:
     if not _FORM.match(text):
         raise QuerySyntaxError("its parts are not in the usual order", 1, 1)
     return algebra
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of an update: what it deletes and inserts for each solution of `where`.
+
+    The templates are quads of terms, the graph None where none is named; `where` is the text of a
+    SELECT for the variables of both, or None where there is nothing to ask.
+    """
+
+    delete: tuple[tuple[Any, Any, Any, Any], ...]
+    insert: tuple[tuple[Any, Any, Any, Any], ...]
+    where: str | None
+
+
+def read_operations(text: str, prefixes: Mapping[str, str]) -> list[Operation]:
+    """The operations of a SPARQL 1.1 Update, in their order. Raises QuerySyntaxError.
+
+    INSERT DATA, DELETE DATA, DELETE WHERE and DELETE/INSERT … WHERE are read; what loads, clears
+    or copies graphs, and WITH and USING, are refused.
+    """
+    declared = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in prefixes.items())
+    try:
+        with _as_written:
+            parsed = parser.parseUpdate(text)
+            listed = translateUpdate(parsed, initNs=dict(prefixes)).algebra
+    except ParseException as error:
+        raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
+    except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
+        raise QuerySyntaxError(str(error).strip(), 1, 1) from None
+    found: list[Operation] = []
+    for part, (prologue, groups) in zip(listed, _operations(text), strict=True):
+        place = 1, 1
+        if part.name not in ("InsertData", "DeleteData", "DeleteWhere", "Modify"):
+            raise QuerySyntaxError(f"{part.name.upper()} is not a change of facts", *place)
+        if part.name == "Modify" and (part.withClause or part.using):
+            raise QuerySyntaxError("WITH and USING name graphs", *place)
+        if part.name == "Modify":
+            delete, insert = _quads(part.delete), _quads(part.insert)
+        else:
+            given = _quads(part)
+            insert = given if part.name == "InsertData" else ()
+            delete = () if part.name == "InsertData" else given
+        where = None
+        if part.name in ("DeleteWhere", "Modify"):
+            names = sorted({str(t) for q in (*delete, *insert) for t in q if _is_variable(t)})
+            chosen = " ".join(f"?{name}" for name in names) or "(1 AS ?one)"
+            where = f"{declared}{prologue}\nSELECT DISTINCT {chosen} WHERE {groups[-1]}"
+        found.append(Operation(delete, insert, where))
+    return found
+
+
+def _is_variable(term: Any) -> bool:
+    return isinstance(term, Variable)
+
+
+def _quads(part: CompValue | None) -> tuple[tuple[Any, Any, Any, Any], ...]:
+    if part is None:
+        return ()
+    named = part.quads or {}
+    return (
+        *((s, p, o, None) for s, p, o in part.triples or ()),
+        *((s, p, o, graph) for graph, triples in named.items() for s, p, o in triples),
+    )
+
+
+_SKIPPED = re.compile(
+    r"<[^<>\"{}|^`\\\s]*>|\"\"\".*?\"\"\"|'''.*?'''"
+    r"|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*",
+    re.DOTALL,
+)
+_PROLOGUE = re.compile(
+    r"(?:\s*(?:#[^\n]*\n)?(?:BASE\s*<[^>]*>|PREFIX\s+[^:\s]*:\s*<[^>]*>))+", re.I
+)
+
+
+def _operations(text: str) -> Iterator[tuple[str, list[str]]]:
+    """For each operation of an update the declarations before it, and its groups in braces."""
+    declared = ""
+    groups: list[str] = []
+    depth = start = begin = at = 0
+    while at <= len(text):
+        skipped = _SKIPPED.match(text, at)
+        if skipped:
+            at = skipped.end()
+            continue
+        sign = text[at : at + 1]
+        if sign == "{":
+            start = at if depth == 0 else start
+            depth += 1
+        elif sign == "}":
+            depth -= 1
+            if depth == 0:
+                groups.append(text[start : at + 1])
+        elif sign in (";", "") and depth == 0:
+            prologue = _PROLOGUE.match(text, begin)
+            declared += prologue[0] if prologue else ""
+            if text[begin:at].strip() and (groups or not prologue):
+                yield declared, groups
+            groups, begin = [], at + 1
+        at += 1
 
 
 _FORM = re.compile(

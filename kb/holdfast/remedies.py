@@ -14,9 +14,10 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from holdfast.assess import Assessment, Finding, Progress, worded
 from holdfast.errors import RuleError, UnknownNameError
 from holdfast.queries import iris_in, pattern_of, read_update
+from holdfast.reason.edits import Quad
 from holdfast.rules import Rule, Suggestion
 from holdfast.vocabulary import BASES, nearest
-from holdfast.whatif import Change, Flip, Outcome, Quad, what_if
+from holdfast.whatif import Change, Flip, Outcome, what_if
 
 MOST = 20
 """How many candidates one suggestion gives at most, in the order of their sentences."""

@@ -35,6 +35,7 @@ from holdfast.sources import lines_of
 from holdfast.timeline import Timeline
 from holdfast.validate import Report, Result, name_of, path_in_words, words
 from holdfast.vocabulary import BASES, CONSTITUTIVE, DASH, HF, IDS, RDF_TYPE, RDFS, SH, XSD
+from holdfast.whatif import Outcome
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 PROV = "http://www.w3.org/ns/prov#"
@@ -636,6 +637,54 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
 
 
 # -- what would help ---------------------------------------------------------------------------
+
+
+def show_outcome(console: Console, assessment: Assessment, outcome: Outcome) -> None:
+    """What a change would do: standings that move, findings lost and gained, venture by venture."""
+    change = outcome.change
+    _say(
+        console,
+        f"{len(change.added)} added, {len(change.removed)} removed, {_when(assessment)};"
+        f" {len(outcome.lost)} findings lost, {len(outcome.gained)} gained",
+        style="bold",
+    )
+    if not (outcome.lost or outcome.gained or outcome.flips):
+        _say(console, "Nothing would be found otherwise.")
+    labels = {one.iri: one.label for one in assessment.ventures}
+    moved = [*((flip.venture, flip.label) for flip in outcome.flips)]
+    found = [(iri, labels.get(iri, iri)) for iri, _ in (*outcome.lost, *outcome.gained)]
+    for iri, label in dict.fromkeys([*moved, *found]):
+        _head(console, label)
+        for flip in outcome.flips:
+            if flip.venture == iri:
+                _say(console, f"{_basis(flip.basis)}: {flip.before} → {flip.after}", lead="  ")
+        for word, listed in (("no longer", outcome.lost), ("now", outcome.gained)):
+            for venture, finding in listed:
+                if venture == iri:
+                    said = f"{word}: {finding.message} ({_basis(finding.basis)}; {finding.rule})"
+                    _say(console, said, lead="  - ")
+
+
+def outcome_json(assessment: Assessment, outcome: Outcome, as_of: str | None) -> str:
+    """What a change would do, as JSON."""
+    return _json(
+        {
+            "as_of": as_of or assessment.as_of,
+            "added": [list(quad) for quad in outcome.change.added],
+            "removed": [list(quad) for quad in outcome.change.removed],
+            "flips": [
+                {
+                    "venture": flip.venture,
+                    "basis": flip.basis,
+                    "before": flip.before,
+                    "after": flip.after,
+                }
+                for flip in outcome.flips
+            ],
+            "lost": [{"venture": iri, **_finding(found)} for iri, found in outcome.lost],
+            "gained": [{"venture": iri, **_finding(found)} for iri, found in outcome.gained],
+        }
+    )
 
 
 def show_remedies(console: Console, assessment: Assessment, answer: Remedies) -> None:

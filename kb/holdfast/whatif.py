@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
+import pyoxigraph as ox
+from rdflib import BNode, Literal, URIRef, Variable
+
+from holdfast.answers import answer
 from holdfast.assess import Assessment, Finding, VentureAssessment, judged_ventures
+from holdfast.compile.values import n3_of
+from holdfast.errors import HoldfastError, UnknownNameError
+from holdfast.queries import Operation, QuerySyntaxError, read_operations
 from holdfast.reason.edits import Quad
-from holdfast.vocabulary import BASES
+from holdfast.vocabulary import BASES, DCTERMS, HF, RDFS, SKOS, XSD, nearest, short
+
+PREFIXES = {
+    "dcterms": DCTERMS,
+    "hf": HF,
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "rdfs": RDFS,
+    "skos": SKOS,
+    "venture": "https://w3id.org/holdfast/id/venture/",
+    "xsd": XSD,
+}
+"""What a change may use without declaring it."""
+
+
+_FAULT = re.compile(r"^Parser error [^:]*: | \(line \d+\)$")
 
 
 @dataclass(frozen=True)
@@ -31,35 +55,52 @@ class Flip:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a change does: findings, each with the IRI of its venture, and standings."""
+    """What a change does: findings, each with the IRI of its venture, and standings.
+
+    `change` is what was added and removed in all.
+    """
 
     lost: tuple[tuple[str, Finding], ...]
     gained: tuple[tuple[str, Finding], ...]
     flips: tuple[Flip, ...]
+    change: Change = Change()
 
 
-def what_if(assessment: Assessment, change: Change) -> Outcome:
+def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change]) -> Outcome:
     """What would be found otherwise, had the change been made; nothing is changed by asking.
 
-    The assessment must be `editable`. What is taken away must be stated in the graph named.
+    The assessment must be `editable`. The operations of an update are made one after the other,
+    each on what those before it left. A triple taken from no graph by name is taken from all that
+    state it. Raises HoldfastError for a change that cannot be made.
     """
+    edits = assessment.edits()
     before = {venture.iri: venture for venture in assessment.ventures}
-    with assessment.edits().tried(change.removed, change.added) as changed:
+    touched: set[int] = set()
+    anew = False
+    made: list[Change] = []
+    with edits.undone():
+        for part in [change] if isinstance(change, Change) else change:
+            step = part if isinstance(part, Change) else _change_of(assessment, part)
+            _check(assessment, step)
+            changed = edits.apply(_where_stated(assessment, step.removed), step.added)
+            touched |= changed.ventures
+            anew = anew or changed.anew
+            made.append(step)
         after = {
             venture.iri: venture
             for venture in judged_ventures(
-                assessment.edits().reasoner,
+                edits.reasoner,
                 assessment.ontology,
                 evidence=False,
-                among=None if changed.anew else changed.ventures,
+                among=None if anew else touched,
             )
         }
-        if not changed.anew:
-            names = assessment.columns.rows(
-                "SELECT coalesce(lex, n3) FROM terms WHERE id IN (SELECT unnest($v::BIGINT[]))",
-                {"v": sorted(changed.ventures)},
-            )
-            before = {iri: before[iri] for (iri,) in names if iri in before}
+    if not anew:
+        names = assessment.columns.rows(
+            "SELECT coalesce(lex, n3) FROM terms WHERE id IN (SELECT unnest($v::BIGINT[]))",
+            {"v": sorted(touched)},
+        )
+        before = {iri: before[iri] for (iri,) in names if iri in before}
     one, other = _findings(before.values()), _findings(after.values())
     return Outcome(
         lost=tuple(found for key, found in one.items() if key not in other),
@@ -71,7 +112,45 @@ def what_if(assessment: Assessment, change: Change) -> Outcome:
             for basis in BASES
             if venture.standing[basis] != moved.standing[basis]
         ),
+        change=Change(
+            tuple(quad for step in made for quad in step.added),
+            tuple(quad for step in made for quad in step.removed),
+        ),
     )
+
+
+def operations_in(text: str, *, where: str) -> list[Operation]:
+    """The operations of a SPARQL Update; the usual prefixes need no declaration.
+
+    Raises HoldfastError with the line in `where` it came from.
+    """
+    try:
+        return read_operations(text, PREFIXES)
+    except QuerySyntaxError as error:
+        raise HoldfastError(
+            f"the change cannot be read: {error.reason}.",
+            where=f"{where}: line {error.line}, column {error.column}",
+            mend="Write INSERT DATA, DELETE DATA, DELETE WHERE or DELETE … INSERT … WHERE.",
+        ) from None
+
+
+def quads_in_turtle(text: str, *, where: str) -> tuple[Quad, ...]:
+    """The triples of a piece of Turtle; the usual prefixes need no declaration.
+
+    Raises HoldfastError naming `where` the text came from.
+    """
+    head = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items())
+    body = text.strip()
+    body += "" if body.endswith(".") else " ."
+    try:
+        found = list(ox.parse(head + body, format=ox.RdfFormat.TURTLE))
+    except SyntaxError as error:
+        raise HoldfastError(
+            f"'{text}' is not a triple: {_FAULT.sub('', error.msg)}.",
+            where=where,
+            mend="Write it as in Turtle: '<subject> hf:property <object>'.",
+        ) from None
+    return tuple((str(quad.subject), str(quad.predicate), str(quad.object), "") for quad in found)
 
 
 def _findings(ventures: Iterable[VentureAssessment]) -> dict[str, tuple[str, Finding]]:
@@ -80,4 +159,80 @@ def _findings(ventures: Iterable[VentureAssessment]) -> dict[str, tuple[str, Fin
     }
 
 
-__all__ = ["Change", "Flip", "Outcome", "Quad", "what_if"]
+def _check(assessment: Assessment, change: Change) -> None:
+    """Raise for terms of ours that are not declared: they would change nothing, in silence."""
+    terms = assessment.ontology.terms
+    for quad in change.added:
+        for term in quad[:3]:
+            iri = term[1:-1]
+            if term.startswith(f"<{HF}") and iri not in terms:
+                raise UnknownNameError(
+                    f"the change uses {short(iri)}, which the ontology does not declare.",
+                    mend=nearest(iri, terms) or "Use a declared term.",
+                )
+
+
+def _where_stated(assessment: Assessment, removed: Iterable[Quad]) -> list[Quad]:
+    """Quads to be removed; one without a graph stands for all that state its triple."""
+    columns = assessment.columns
+    found: list[Quad] = []
+    for s, p, o, g in removed:
+        ids = columns.ids_of((s, p, o))
+        if g or len(ids) < len({s, p, o}):
+            found.append((s, p, o, g))
+            continue
+        rows = columns.rows(
+            "SELECT DISTINCT coalesce(g.n3, '') FROM quads LEFT JOIN terms g ON g.id = quads.g"
+            " WHERE s = $s AND p = $p AND o = $o AND NOT background",
+            {"s": ids[s], "p": ids[p], "o": ids[o]},
+        )
+        found += [(s, p, o, graph) for (graph,) in rows]
+    return found
+
+
+def _change_of(assessment: Assessment, operation: Operation) -> Change:
+    """What one operation of an update comes to here."""
+    solutions: list[dict[str, str]] = [{}]
+    if operation.where is not None:
+        found = answer(assessment.columns, operation.where)
+        solutions = [
+            {
+                name: str(term)
+                for name, term in zip(found.variables, row, strict=True)
+                if term is not None
+            }
+            for row in found.solutions or ()
+        ]
+    fresh = count()
+    return Change(
+        added=tuple(dict.fromkeys(_filled(operation.insert, solutions, fresh))),
+        removed=tuple(dict.fromkeys(_filled(operation.delete, solutions, fresh))),
+    )
+
+
+def _filled(
+    template: Iterable[tuple[Any, Any, Any, Any]],
+    solutions: Iterable[Mapping[str, str]],
+    fresh: Iterator[int],
+) -> Iterator[Quad]:
+    """The quads of a template; those with an unbound term are left out (Update §3.1.3)."""
+    listed = list(template)
+    for solution in solutions:
+        made: dict[BNode, str] = {}
+        for quad in listed:
+            terms: list[str] = []
+            for term in quad:
+                if term is None:
+                    terms.append("")
+                elif isinstance(term, Variable):
+                    terms.append(solution.get(str(term)) or "?")
+                elif isinstance(term, BNode):
+                    if term not in made:
+                        made[term] = f"_:new{next(fresh)}"
+                    terms.append(made[term])
+                else:
+                    assert isinstance(term, (URIRef, Literal))
+                    terms.append(n3_of(term))
+            s, p, o, g = terms
+            if "?" not in terms and not s.startswith('"') and p.startswith("<"):
+                yield s, p, o, g

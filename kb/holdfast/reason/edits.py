@@ -124,6 +124,7 @@ class Edits:
         taken from one graph stays as long as another states it.
         """
         self._changed = Changed()
+        self._shaken: dict[str, set[Pair]] = defaultdict(set)
         self._neighbours = Neighbours(self.columns)
         coming = dict.fromkeys(added)
         if not self._edit_quads([quad for quad in removed if quad not in coming], list(coming)):
@@ -143,13 +144,13 @@ class Edits:
         return self._changed
 
     @contextmanager
-    def tried(self, removed: Iterable[Quad], added: Iterable[Quad]) -> Iterator[Changed]:
-        """The same, undone when the block ends."""
+    def undone(self) -> Iterator[None]:
+        """A block after which all is as it was before."""
         columns, reasoner = self.columns, self.reasoner
         before = columns.memo(), reasoner.memo(), dict(self.__dict__)
         columns.con.execute("BEGIN")
         try:
-            yield self.apply(removed, added)
+            yield
         finally:
             columns.con.execute("ROLLBACK")
             columns.recall(before[0])
@@ -245,6 +246,7 @@ class Edits:
 
     def _write(self, iri: str, pairs: set[Pair], wanted: Mapping[Pair, Pair]) -> None:
         columns, table = self.columns, self.columns.table(iri)
+        self._shaken[iri] |= pairs
         there = {
             (subject, value): certainty
             for subject, value, certainty in columns.rows(
@@ -275,13 +277,15 @@ class Edits:
     # -- rules -----------------------------------------------------------------------------------
 
     def _bring_up(self, stratum: Sequence[CompiledRule]) -> None:
-        reached = self._reached(stratum, self._changed.triples)
         if not any(compiled.deltas for compiled in stratum):
+            reached = self._reached(stratum, self._changed.triples)
             for compiled in stratum:
                 nodes = reached[compiled.rule.id]
                 if nodes is None or nodes:
                     self._settle(self._redo(compiled, nodes))
             return
+        # a triple that lost a ground and is still there may be there by its own support alone
+        reached = self._reached(stratum, self._shaken)
         hanging: dict[str, Nodes] = {compiled.rule.id: set() for compiled in stratum}
         while grown := _grown(hanging, reached):
             outputs: dict[str, set[Pair]] = defaultdict(set)

@@ -281,9 +281,10 @@ def _target_key(rule: Rule) -> str:
 
 
 def _feed(key: str) -> str:
+    """The predicate or class whose new triples bring what is read under a key."""
     if key == "a *":
         return RDF_TYPE
-    return key.removeprefix("a ")
+    return HF + "Finding" if key.startswith("finding ") else key.removeprefix("a ")
 
 
 def _components(outgoing: Mapping[str, Sequence[str]]) -> list[list[str]]:
