@@ -132,7 +132,7 @@ def test_why_not_names_the_pattern_that_fails_and_what_came_nearest(
 
     assert not told.fires
     assert 0 == told.tried[-1].met
-    assert "working area" in told.tried[-1].pattern
+    assert "coterminous" in told.tried[-1].pattern
     assert all(tried.met > 0 for tried in told.tried[:-1])
     assert "first local authority" in told.nearest
 

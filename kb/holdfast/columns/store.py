@@ -365,38 +365,49 @@ class Columns:
 
     def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
         """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
-        fresh = (
-            f"SELECT count(*) FROM ({query}) AS wanted(n3) WHERE n3 IS NOT NULL"
-            " AND n3 NOT IN (SELECT n3 FROM terms)"
-        )
-        if not self.value(fresh, params):
+        if not self._make_fresh(query, params):
             return
         self.con.execute(
             f"""
             INSERT INTO terms
-            WITH fresh AS (SELECT DISTINCT n3 FROM ({query}) AS wanted(n3)
-                           WHERE n3 IS NOT NULL AND n3 NOT IN (SELECT n3 FROM terms)),
-            numbered AS (
-              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
+            WITH numbered AS (
+              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n
+              FROM fresh_terms)
             SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
               lang, dt, number_of(lex, dt), moment_of(lex, dt)
             FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
                   FROM numbered)
-            """,
-            dict(params or {}),
+            """
         )
 
     def add_iris(self, query: str) -> None:
         """Put into the dictionary the IRIs of the one-column `query` that it lacks."""
-        self.con.execute(
+        if self._make_fresh(f"SELECT '<' || iri || '>' FROM ({query}) AS wanted(iri)", None):
+            self.con.execute(
+                f"""
+                INSERT INTO terms
+                SELECT ({self._next_term()} + row_number() OVER (ORDER BY n3)) * 2, n3, {IRI},
+                  n3[2:-2], NULL, NULL, NULL, NULL FROM fresh_terms
+                """
+            )
+
+    def _make_fresh(self, query: str, params: Mapping[str, Any] | None) -> int:
+        """Put the terms of `query` that the dictionary lacks into fresh_terms(n3), and count them.
+
+        The dictionary is gone through once, and hashed never: it is by far the larger.
+        """
+        done = self.con.execute(
             f"""
-            INSERT INTO terms
-            SELECT ({self._next_term()} + row_number() OVER (ORDER BY iri)) * 2, '<' || iri || '>',
-              {IRI}, iri, NULL, NULL, NULL, NULL
-            FROM (SELECT DISTINCT iri FROM ({query}) AS wanted(iri)
-                  WHERE '<' || iri || '>' NOT IN (SELECT n3 FROM terms))
-            """
-        )
+            CREATE OR REPLACE TEMP TABLE fresh_terms AS
+            WITH wanted AS MATERIALIZED (
+              SELECT DISTINCT n3 FROM ({query}) AS wanted(n3) WHERE n3 IS NOT NULL),
+            known AS MATERIALIZED (
+              SELECT n3 FROM terms WHERE n3 IN (SELECT n3 FROM wanted))
+            FROM wanted WHERE n3 NOT IN (SELECT n3 FROM known)
+            """,
+            dict(params or {}),
+        ).fetchone()
+        return int(done[0]) if done else 0
 
     def append_iris(self, query: str, after: int) -> str:
         """Put new IRIs into the dictionary; returns a query for the rows (n, id).

@@ -497,7 +497,7 @@ class _Statement:
             return self.columns_of(relation)
         values = self.values(shape, focus)
         bound = self.prebound(values, ("value",), constants)
-        relation = self.compilation.run(algebra.p, bound)
+        relation = self.compilation.run(algebra.p.p, bound)  # an ASK projects nothing
         relation.held = {name: relation.held[name] for name in ("this", "value")}
         found = self.cte(self.columns_of(relation)[0])
         rows = (

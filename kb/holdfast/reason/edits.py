@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.columns import Columns, retime
 from holdfast.columns.store import SUBCLASS, quoted
@@ -32,6 +32,8 @@ from holdfast.vocabulary import RDF_TYPE
 
 Quad = tuple[str, str, str, str]
 """Subject, predicate, object and graph as N-Quads terms; the graph is '' for the default graph."""
+
+_PART = " axiom "
 
 Pair = tuple[int, int]
 Nodes = set[int] | None
@@ -61,11 +63,15 @@ class Edits:
     def _take(self, reasoner: Reasoner) -> None:
         self.reasoner = reasoner
         self.columns: Columns = reasoner.columns
+        self._strata = [[*_parts(stratum)] for stratum in reasoner.strata]
+        parts = [part for stratum in self._strata for part in stratum]
+        self._number = {part.rule.id: place for place, part in enumerate(parts)}
+        self._group = [reasoner.number[part.rule.id.partition(_PART)[0]] for part in parts]
         self._readings: dict[str, Readings] = {
-            compiled.rule.id: readings_of_axioms(compiled.axioms.axioms)
-            if compiled.axioms
-            else readings_of(compiled.rule)
-            for compiled in reasoner.rules
+            part.rule.id: readings_of_axioms(part.axioms.axioms)
+            if part.axioms
+            else readings_of(part.rule)
+            for part in parts
         }
         self._above: dict[int, list[int]] = defaultdict(list)
         ids = self.columns.ids_of(f"<{iri}>" for pair in self.columns.superclasses for iri in pair)
@@ -79,22 +85,41 @@ class Edits:
             "CREATE OR REPLACE TEMP TABLE supports"
             "(rule INTEGER, node BIGINT, p BIGINT, s BIGINT, o BIGINT, c TINYINT)"
         )
-        for compiled in self.reasoner.rules:
+        empty = self._empty()
+        for compiled in (part for stratum in self._strata for part in stratum):
+            if compiled.axioms and empty & {
+                atom.predicate for axiom in compiled.axioms.axioms for atom in axiom.all_atoms()[0]
+            }:
+                continue
             plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
             if compiled.rule.kind == "inference" and self.reasoner.materialise(
                 plan, "answers", {}, compiled.rule
             ):
                 query, params = self._made(compiled, plan)
                 con.execute(f"INSERT INTO supports {query}", params)
+        numbers = {group: place for place, group in enumerate(self._group)}
+        told = " ".join(f"WHEN {group} THEN {place}" for group, place in numbers.items())
         for predicate, value in self.reasoner.facts():
             con.execute(
-                f"INSERT INTO supports SELECT rule, venture, {self._predicate(predicate)}, node,"
-                f" ({value})::BIGINT, c FROM findings"
+                f"INSERT INTO supports SELECT CASE rule {told} END, venture,"
+                f" {self._predicate(predicate)}, node, ({value})::BIGINT, c FROM findings"
             )
+
+    def _empty(self) -> set[str]:
+        """The predicates without triples."""
+        queries = [
+            f"SELECT '{iri.replace(chr(39), chr(39) * 2)}' WHERE NOT EXISTS (FROM {quoted(iri)})"
+            for iri in self.columns.predicates
+        ]
+        return {iri for (iri,) in self.columns.rows(" UNION ALL ".join(queries))}
+
+    def _ruling(self, number: int) -> int:
+        """The number by which the reasoner knows the rule of a support."""
+        return number if number < 0 else self._group[number]
 
     def _made(self, compiled: CompiledRule, plan: Plan) -> tuple[str, dict[str, int]]:
         """A query for the supports that the solutions in `answers` come to."""
-        number = self.reasoner.number[compiled.rule.id]
+        number = self._number[compiled.rule.id]
         branches: list[str] = []
         params: dict[str, int] = {}
         for place, template in enumerate(compiled.templates):
@@ -139,7 +164,7 @@ class Edits:
             self._take(self._anew())
             self._changed.anew = True
             return self._changed
-        for stratum in self.reasoner.strata:
+        for stratum in self._strata:
             self._bring_up(stratum)
         return self._changed
 
@@ -161,32 +186,33 @@ class Edits:
         columns = self.columns
         con = columns.con
         columns.learn(term for quad in (*removed, *added) for term in quad if term)
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE asked"
-            "(s BIGINT, p BIGINT, o BIGINT, g BIGINT, add BOOLEAN)"
-        )
-        rows = [
-            [*(columns.id_of(term) if term else None for term in quad), way]
-            for quads, way in ((removed, False), (added, True))
-            for quad in quads
-        ]
-        if not rows:
+        if not (removed or added):
             return False
-        con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", rows)
-        same = (
-            "q.s = asked.s AND q.p = asked.p AND q.o = asked.o AND q.g IS NOT DISTINCT FROM asked.g"
+
+        def numbers(quad: Quad) -> tuple[int | None, ...]:
+            return tuple(columns.id_of(term) if term else None for term in quad)
+
+        gone, fresh = [numbers(quad) for quad in removed], [numbers(quad) for quad in added]
+        subjects = ", ".join(str(quad[0]) for quad in (*gone, *fresh))
+        there = set(
+            columns.rows(f"SELECT s, p, o, g FROM quads WHERE NOT background AND s IN ({subjects})")
         )
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE edited AS
-            SELECT DISTINCT s, p, o, g, add FROM asked
-            WHERE add <> EXISTS (SELECT 1 FROM quads q WHERE NOT q.background AND {same});
-            DELETE FROM quads q USING edited AS asked WHERE NOT asked.add AND NOT q.background
-              AND {same};
-            INSERT INTO quads SELECT s, p, o, g, false FROM edited WHERE add
-            """
-        )
-        return bool(columns.value("SELECT count(*) FROM edited"))
+        gone = [quad for quad in dict.fromkeys(gone) if quad in there]
+        fresh = [quad for quad in dict.fromkeys(fresh) if quad not in there]
+        con.execute("CREATE OR REPLACE TEMP TABLE edited(s BIGINT, p BIGINT, o BIGINT, g BIGINT)")
+        if gone or fresh:
+            con.execute(f"INSERT INTO edited VALUES {_listed([*gone, *fresh])}")
+        for s, p, o, g in gone:
+            con.execute(
+                f"DELETE FROM quads WHERE s = {s} AND p = {p} AND o = {o}"
+                f" AND g {f'= {g}' if g is not None else 'IS NULL'} AND NOT background"
+            )
+        if fresh:
+            con.execute(
+                "INSERT INTO quads SELECT *, false FROM"
+                f" (VALUES {_listed(fresh)}) AS fresh(s, p, o, g)"
+            )
+        return bool(gone or fresh)
 
     def _is_schema(self) -> bool:
         """Whether the edit alters axioms."""
@@ -204,14 +230,21 @@ class Edits:
         by_predicate: dict[int, set[Pair]] = defaultdict(set)
         for predicate, subject, value in triples:
             by_predicate[predicate].add((subject, value))
+        if not by_predicate:
+            return
+        for predicate in by_predicate:
+            self._iri(predicate)
+        typing = self.columns.predicates[RDF_TYPE]
+        typed = {subject for subject, _ in by_predicate.pop(typing, ())}
+        if typed:
+            which = f"p = {typing} AND s IN ({', '.join(map(str, typed))})"
+            self._settle_types(self._wanted(which)[typing], typed)
+        if not by_predicate:
+            return
+        listed = [(p, s, o) for p, pairs in by_predicate.items() for s, o in pairs]
+        wanted = self._wanted(f"(p, s, o) IN ({_listed(listed)})")
         for predicate in sorted(by_predicate):
-            iri = self._iri(predicate)
-            if iri == RDF_TYPE:
-                self._settle_types(predicate, {subject for subject, _ in by_predicate[predicate]})
-            else:
-                pairs = by_predicate[predicate]
-                wanted = self._wanted(predicate, f"(s, o) IN ({_listed(pairs)})")
-                self._write(iri, pairs, wanted)
+            self._write(self._iri(predicate), by_predicate[predicate], wanted[predicate])
 
     def _iri(self, predicate: int) -> str:
         if predicate not in self._iris:
@@ -220,19 +253,19 @@ class Edits:
             self.columns.table(str(iri))
         return self._iris[predicate]
 
-    def _wanted(self, predicate: int, which: str) -> dict[Pair, Pair]:
-        """The triples that should be there, each with its certainty and rule."""
-        found: dict[Pair, Pair] = {}
-        for subject, value, certainty, rule in self.columns.rows(
-            f"SELECT s, o, c, r FROM visible WHERE p = {predicate} AND {which} UNION ALL"
-            f" SELECT s, o, c, rule FROM supports WHERE p = {predicate} AND {which}"
+    def _wanted(self, which: str) -> dict[int, dict[Pair, Pair]]:
+        """The triples that should be there, each with its certainty and rule, by predicate."""
+        found: dict[int, dict[Pair, Pair]] = defaultdict(dict)
+        for predicate, subject, value, certainty, rule in self.columns.rows(
+            f"SELECT p, s, o, c, r FROM visible WHERE {which} UNION ALL"
+            f" SELECT p, s, o, c, rule FROM supports WHERE {which}"
         ):
-            pair = subject, value
-            found[pair] = min(found.get(pair, (certainty, rule)), (certainty, rule))
+            ground = certainty, self._ruling(rule)
+            known = found[predicate].get((subject, value), ground)
+            found[predicate][subject, value] = min(known, ground)
         return found
 
-    def _settle_types(self, predicate: int, nodes: set[int]) -> None:
-        wanted = self._wanted(predicate, f"s IN ({', '.join(map(str, nodes))})")
+    def _settle_types(self, wanted: dict[Pair, Pair], nodes: set[int]) -> None:
         for (node, cls), (certainty, _) in list(wanted.items()):
             for high in self._above.get(cls, ()):
                 following = certainty, SUBCLASS
@@ -346,7 +379,7 @@ class Edits:
         )
 
     def _of(self, compiled: CompiledRule, nodes: Nodes) -> str:
-        which = f"rule = {self.reasoner.number[compiled.rule.id]}"
+        which = f"rule = {self._number[compiled.rule.id]}"
         return which if nodes is None else f"{which} AND node IN ({', '.join(map(str, nodes))})"
 
     def _forget(self, compiled: CompiledRule, nodes: Nodes) -> None:
@@ -388,7 +421,7 @@ class Edits:
         altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}
         if not altered:
             return []
-        number = self.reasoner.number[compiled.rule.id]
+        number = self._number[compiled.rule.id]
         lost = [key for key in altered if key in before]
         if lost:
             con.execute(
@@ -416,8 +449,9 @@ class Edits:
             FROM judged JOIN terms ON n3 = '<' || iri || '>'
             """
         )
+        own = self._number[compiled.rule.id]
         return " UNION ALL ".join(
-            f"SELECT rule, venture, {self._predicate(predicate)}::BIGINT, node,"
+            f"SELECT {own}, venture, {self._predicate(predicate)}::BIGINT, node,"
             f" ({value})::BIGINT, c FROM refound"
             for predicate, value in self.reasoner.facts()
         )
@@ -431,6 +465,24 @@ class Edits:
         if altered & now:
             con.execute(f"INSERT INTO findings FROM refound WHERE node IN ({listed})")
             self.reasoner.found_more()
+
+
+def _parts(stratum: Iterable[CompiledRule]) -> Iterator[CompiledRule]:
+    """The rules of a stratum, those that stand for several axioms taken apart.
+
+    An edit reaches few axioms of a kind, and the plan of all is large.
+    """
+    for compiled in stratum:
+        if compiled.axioms is None:
+            yield compiled
+            continue
+        for place, axiom in enumerate(compiled.axioms.axioms):
+            name = f"{compiled.rule.id}{_PART}{place}"
+            yield replace(
+                compiled,
+                rule=replace(compiled.rule, id=name),
+                axioms=replace(compiled.axioms, axioms=(axiom,)),
+            )
 
 
 def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str, Nodes] | None:
@@ -448,5 +500,7 @@ def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str,
     return more if any(nodes is None or nodes for nodes in more.values()) else None
 
 
-def _listed(rows: Iterable[tuple[int, ...]]) -> str:
-    return ", ".join(f"({', '.join(map(str, row))})" for row in rows)
+def _listed(rows: Iterable[tuple[int | None, ...]]) -> str:
+    return ", ".join(
+        f"({', '.join('NULL' if value is None else str(value) for value in row)})" for row in rows
+    )
