@@ -242,7 +242,10 @@ class Edits:
         if not by_predicate:
             return
         listed = [(p, s, o) for p, pairs in by_predicate.items() for s, o in pairs]
-        wanted = self._wanted(f"(p, s, o) IN ({_listed(listed)})")
+        wanted = self._wanted(
+            f"p IN ({_each(p for p, _, _ in listed)}) AND s IN ({_each(s for _, s, _ in listed)})"
+            f" AND (p, s, o) IN ({_listed(listed)})"
+        )
         for predicate in sorted(by_predicate):
             self._write(self._iri(predicate), by_predicate[predicate], wanted[predicate])
 
@@ -283,7 +286,8 @@ class Edits:
         there = {
             (subject, value): certainty
             for subject, value, certainty in columns.rows(
-                f"SELECT s, o, c FROM {table} WHERE (s, o) IN ({_listed(pairs)})"
+                f"SELECT s, o, c FROM {table} WHERE s IN ({_each(s for s, _ in pairs)})"
+                f" AND (s, o) IN ({_listed(pairs)})"
             )
         }
         gone = [
@@ -498,6 +502,10 @@ def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str,
             more[name] = nodes - known
             known |= nodes
     return more if any(nodes is None or nodes for nodes in more.values()) else None
+
+
+def _each(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted({*numbers})))
 
 
 def _listed(rows: Iterable[tuple[int | None, ...]]) -> str:
