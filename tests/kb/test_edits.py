@@ -202,3 +202,16 @@ def test_edits_end_where_a_run_from_the_beginning_ends(seed: int, tmp_path: Path
         said = {r.id: r.query.removeprefix(HEAD) for r in rules}
         assert anew.triples() == register.triples(), (said, removed, added)
         assert anew.findings() == register.findings(), (said, removed, added)
+
+
+def test_findings_that_make_findings_without_end_are_refused(tmp_path: Path) -> None:
+    endless = [
+        rule("told", "CONSTRUCT { $this ex:told ?f } WHERE { ?f a hf:Finding ; hf:venture $this }"),
+        rule("again", "SELECT $this (?f AS ?value) { $this ex:told|ex:lead ?f }"),
+    ]
+    quads = {
+        ("<https://example.org/sport>", f"<{RDF_TYPE}>", f"<{HF}Venture>", ""),
+        ("<https://example.org/sport>", f"<{EX}lead>", "<https://example.org/trust>", ""),
+    }
+    with pytest.raises(RuleError, match="again, told never come to an end"):
+        Register(tmp_path, quads, endless)
