@@ -168,7 +168,8 @@ def _check(assessment: Assessment, change: Change) -> None:
             if term.startswith(f"<{HF}") and iri not in terms:
                 raise UnknownNameError(
                     f"the change uses {short(iri)}, which the ontology does not declare.",
-                    mend=nearest(short(iri), [short(term) for term in terms]) or "Use a declared term.",
+                    mend=nearest(short(iri), [short(term) for term in terms])
+                    or "Use a declared term.",
                 )
 
 
