@@ -8,13 +8,15 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PEERS := .venv/.peers
 PLAIN := build/plain
+FUSEKI := build/servers/fuseki.jar
+FUSEKI_VERSION := 5.2.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check bench docs wheel installed-wheel clean
+.PHONY: help demo test fuzz check bench docs wheel installed-wheel servers clean
 .DELETE_ON_ERROR:
 
 help:
-	@echo 'make demo | test | check | bench | docs | wheel | clean'
+	@echo 'make demo | test | fuzz | check | bench | docs | wheel | clean'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -26,7 +28,8 @@ $(BIN)/python:
 # pip learnt --group in 25.1; the pip that comes with Python 3.11 is older.
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	$(PIP) install --upgrade 'pip>=25.1'
-	$(PIP) install --editable . --group dev
+	$(PIP) install --editable '.[import]' --group dev
+	$(PIP) install --no-deps --group mapper
 	@touch $@
 
 demo: $(INSTALLED)
@@ -55,9 +58,23 @@ installed-wheel: wheel
 	$(PLAIN)/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
 	cd $(PLAIN) && bin/python -I $(CURDIR)/tests/house/ask_installed.py
 
+# Another's SPARQL server, to hold stores against; without it their tests are skipped, and say so.
+servers:
+	@if [ ! -s $(FUSEKI) ] && command -v java >/dev/null && command -v mvn >/dev/null; then \
+	  mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy -Dmdep.stripVersion \
+	    -Dartifact=org.apache.jena:jena-fuseki-server:$(FUSEKI_VERSION) \
+	    -DoutputDirectory=$(CURDIR)/$(dir $(FUSEKI)) \
+	  && mv $(dir $(FUSEKI))/jena-fuseki-server.jar $(FUSEKI) || echo 'Fuseki could not be fetched.'; \
+	fi
+
 # pytest runs last, so that its own closing line is the last one printed.
-test: check installed-wheel
+test: check installed-wheel servers
 	$(BIN)/pytest
+
+# Random queries against Oxigraph, over the datasets of these numbers; tests ask those of 0 to 7.
+WORLDS ?= 8 200
+fuzz: $(INSTALLED)
+	HOLDFAST_FUZZ='$(WORLDS)' $(BIN)/pytest -q tests/kb/test_random_queries.py
 
 # The engines measured against come from the package index, Jena from Maven Central where there is Java.
 $(PEERS): pyproject.toml $(INSTALLED)

@@ -89,7 +89,9 @@ def _planned(query: str, base: str, strict: bool) -> tuple[Any, Plan, bool]:
         algebra = read_query(query, {}, base)
     except QuerySyntaxError as error:
         raise QueryError(
-            f"{error.reason}.", where=f"the query: line {error.line}, column {error.column}"
+            f"{error.reason}.",
+            where=f"the query: line {error.line}, column {error.column}",
+            mend="Mend the query: what stands there is not SPARQL 1.1.",
         ) from None
     default = tuple(str(part.default) for part in algebra.datasetClause if part.default)
     named = tuple(str(part.named) for part in algebra.datasetClause if part.named)
@@ -134,6 +136,13 @@ def serialised(found: Answer, form: str) -> str:
         read = _results(found)
     written = read.serialize(format=results[form])
     return (written or b"").decode()
+
+
+def plain_text(term: Term | None) -> str:
+    """A term as people read it in a table: the text of a literal, an IRI, - for nothing."""
+    if term is None:
+        return "-"
+    return "an unnamed node" if isinstance(term, ox.BlankNode) else term.value
 
 
 def _results(found: Answer) -> ox.QuerySolutions:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from hashlib import md5
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,9 +20,9 @@ from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Inconsistency, Reasoner, reason, sentences_for, standings_of
 from holdfast.reason.edits import Edits
-from holdfast.reason.proof import Proofs
+from holdfast.reason.proof import CLASH, Proofs
 from holdfast.rules import Rule, read_rules
-from holdfast.vocabulary import BASES, HF, RDF_TYPE, nearest
+from holdfast.vocabulary import BASES, HF, IDS, RDF_TYPE, nearest
 
 SEVERITIES = ("info", "warning", "violation")
 EFFECT_ORDER = {"undermines": 0, "watch": 1, "hopes": 2, "supports": 3}
@@ -29,12 +30,13 @@ EFFECT_ORDER = {"undermines": 0, "watch": 1, "hopes": 2, "supports": 3}
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one rule concludes about one venture on one basis.
 
     `number` is its place among all findings of the assessment; `evidence` are the IRIs of the
-    facts it rests on; `value` is what is at fault, as people call it.
+    facts it rests on; `value` is what is at fault, as people call it. A contradiction is a finding
+    to watch, a violation on no basis (''): `rule` is then that of OWL 2 RL, e.g. owl:cax-dw.
     """
 
     number: int
@@ -69,7 +71,8 @@ class Contradiction:
     """What cannot be true together by an axiom.
 
     `rule` is that of OWL 2 RL, e.g. owl:cax-dw; `nodes` are IRIs; `premises` are the statements
-    that clash, axioms among them; `certainty` is that of the least certain of them.
+    that clash, axioms among them; `certainty` is that of the least certain of them. `ventures` are
+    the IRIs of those concerned; each has it among its findings.
     """
 
     rule: str
@@ -77,6 +80,7 @@ class Contradiction:
     message: str
     premises: tuple[str, ...]
     certainty: str
+    ventures: tuple[str, ...]
 
 
 @dataclass
@@ -128,11 +132,12 @@ class Assessment:
         """What a reader should know before trusting this assessment, in sentences.
 
         Files that were left out, values that cannot be read, phases out of order, no venture at
-        all.
+        all, contradictions that concern no venture.
         """
-        shown = [clash.message for clash in self.inconsistencies[:NAMED]]
-        if len(self.inconsistencies) > NAMED:
-            shown.append(f"… and {len(self.inconsistencies) - NAMED} more contradictions.")
+        lost = [clash.message for clash in self.inconsistencies if not clash.ventures]
+        shown = lost[:NAMED]
+        if len(lost) > NAMED:
+            shown.append(f"… and {len(lost) - NAMED} more contradictions.")
         return [*doubts_in(self.columns), *shown]
 
     def venture(self, iri: str) -> VentureAssessment:
@@ -225,7 +230,7 @@ def _assessed(
         columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
         progress=progress,
     )  # fmt: skip
-    ventures = judged_ventures(reasoner, ontology, evidence=evidence)
+    ventures = judged_ventures(reasoner, ontology, evidence=evidence, clashes=inconsistencies)
     reasoned = perf_counter()
     memory.save()
     return Assessment(
@@ -251,7 +256,7 @@ def _contradiction(columns: Columns, ontology: Ontology, found: Inconsistency) -
     texts = dict(
         columns.rows(
             "SELECT id, coalesce(lex, n3) FROM terms WHERE id IN (SELECT unnest($n::BIGINT[]))",
-            {"n": list(found.nodes)},
+            {"n": [*found.nodes, *found.ventures]},
         )
     )
     about = " and ".join(names[node] for node in found.nodes)
@@ -259,10 +264,11 @@ def _contradiction(columns: Columns, ontology: Ontology, found: Inconsistency) -
         rule=found.rule,
         nodes=tuple(texts[node] for node in found.nodes),
         message=printable(
-            f"{about}: what is recorded cannot all be true ({found.rule}): {'; '.join(premises)}."
+            f"What is recorded of {about} cannot all be true: {'; '.join(premises)}."
         ),
         premises=tuple(premises),
         certainty=_certainties(ontology).get(found.certainty, "stated"),
+        ventures=tuple(texts[venture] for venture in found.ventures),
     )
 
 
@@ -280,9 +286,14 @@ def judged_ventures(
     *,
     evidence: bool,
     among: Iterable[int] | None = None,
+    clashes: Sequence[Inconsistency] = (),
 ) -> list[VentureAssessment]:
-    """The ventures, or those `among` them, with their standings and findings, by IRI."""
-    which = "true" if among is None else f"s IN ({', '.join(map(str, among)) or 'NULL'})"
+    """The ventures, or those `among` them, with their standings and findings, by IRI.
+
+    `clashes` are the contradictions; each is a finding of the ventures that it concerns.
+    """
+    listed = "" if among is None else f" IN ({', '.join(map(str, among)) or 'NULL'})"
+    which, whose = (f"s{listed}", f"venture{listed}") if listed else ("true", "true")
     columns = reasoner.columns
     typed = columns.table(RDF_TYPE)
     rows = columns.rows(
@@ -295,11 +306,10 @@ def judged_ventures(
     )
     ids = [identifier for identifier, _, _ in rows]
     labels = columns.labels(ids)
-    stages = _concepts(columns, ontology, HF + "stage")
-    outlooks = _concepts(columns, ontology, HF + "outlook")
-    standings = standings_of(columns, ontology, ids)
-    chosen = None if among is None else ids
-    findings = _findings(reasoner, ontology, evidence=evidence, among=chosen)
+    stages = _concepts(columns, ontology, HF + "stage", which)
+    outlooks = _concepts(columns, ontology, HF + "outlook", which)
+    standings = standings_of(columns, ontology, ids, whose)
+    findings = _findings(reasoner, ontology, whose, evidence=evidence, clashes=clashes)
     return [
         VentureAssessment(
             iri=lex or n3,
@@ -313,66 +323,121 @@ def judged_ventures(
     ]
 
 
-def _concepts(columns: Columns, ontology: Ontology, predicate: str) -> dict[int, str]:
+def _concepts(columns: Columns, ontology: Ontology, predicate: str, which: str) -> dict[int, str]:
     rows = columns.rows(
-        f"SELECT s, min(lex) FROM {columns.table(predicate)} JOIN terms ON terms.id = o GROUP BY s"
+        f"SELECT s, min(lex) FROM {columns.table(predicate)} JOIN terms ON terms.id = o"
+        f" WHERE {which} GROUP BY s"
     )
     return {identifier: ontology.notation(concept) for identifier, concept in rows}
 
 
+_WORDED = 200_000
+"""How many findings are worded at once."""
+
+
 def _findings(
-    reasoner: Reasoner, ontology: Ontology, *, evidence: bool, among: list[int] | None
+    reasoner: Reasoner,
+    ontology: Ontology,
+    which: str,
+    *,
+    evidence: bool,
+    clashes: Sequence[Inconsistency],
 ) -> dict[int, list[Finding]]:
     columns = reasoner.columns
-    facts = Proofs(reasoner).evidence() if evidence else {}
-    texts = {
-        number: _PLACE.split(compiled.rule.message)
-        for number, compiled in enumerate(reasoner.rules)
-    }
+    premises = {CLASH + place: clash.premises for place, clash in enumerate(clashes)}
+    facts = Proofs(reasoner, clashes=premises).evidence() if evidence else {}
+    rules = [compiled.rule for compiled in reasoner.rules]
     # the words of a message at odd places of its text name what stands there
-    asked = {number: list(dict.fromkeys(text[1::2])) for number, text in texts.items()}
-    most = max((len(words) for words in asked.values()), default=0)
-    rows = columns.rows(
-        f"""
-        WITH asked AS (SELECT unnest($rules::INTEGER[]) AS rule,
-          unnest($asked::VARCHAR[][]) AS words)
-        SELECT f.n, f.venture, f.rule, f.basis, f.effect, f.c, node.lex, f.value, v.n3
-          {"".join(f", f.bindings[words[{place}]]" for place in range(1, most + 1))}
-        FROM findings f JOIN asked USING (rule) JOIN terms v ON v.id = f.venture
-          JOIN terms node ON node.id = f.node
-        {"" if among is None else f"WHERE f.venture IN ({', '.join(map(str, among)) or 'NULL'})"}
-        """,
-        {"rules": list(asked), "asked": list(asked.values())},
+    texts = [_PLACE.split(rule.message) for rule in rules]
+    most = max((len(text) // 2 for text in texts), default=0)
+    words = [f"w{place}" for place in range(1, most + 1)]
+    spoken = "".join(
+        f", CASE words[{place}] WHEN 'this' THEN v.n3 ELSE bindings[words[{place}]] END AS {word}"
+        for place, word in enumerate(words, start=1)
     )
-    names = _names_of(columns, {text for row in rows for text in row[7:] if text is not None})
+    columns.con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE told AS
+        WITH asked AS (SELECT generate_subscripts($words::VARCHAR[][], 1) - 1 AS rule,
+          unnest($words::VARCHAR[][]) AS words)
+        SELECT f.n, f.venture, f.rule, f.basis, f.effect, f.c, f.node, f.value{spoken}
+        FROM findings f JOIN asked USING (rule) JOIN terms v ON v.id = f.venture
+        WHERE {which}
+        """,
+        {"words": [text[1::2] for text in texts]},
+    )
+    said = f"SELECT DISTINCT unnest([{', '.join(['value', *words])}]) FROM"
+    columns.add_terms(f"{said} told")
+    # the names of all at once may be more than the memory allowed
+    parts = 1 + int(columns.value("SELECT count(*) FROM told")) // _WORDED
+    some = f"(SELECT * FROM told WHERE venture % {parts} = $part)"
+    names = columns.named(f"SELECT id FROM terms WHERE n3 IN ({said} {some})")
+    message = " || ".join(
+        [
+            "texts[1]",
+            *(
+                f"CASE WHEN len(texts) > {place} THEN coalesce({word}.name, 'something')"
+                f" || texts[{place + 1}] ELSE '' END"
+                for place, word in enumerate(words, start=1)
+            ),
+        ]
+    )
+    asked = f"""
+        WITH names AS MATERIALIZED ({names}),
+        ruled AS (SELECT unnest($numbers::INTEGER[]) AS rule, unnest($ids::VARCHAR[]) AS id,
+          unnest($severities::VARCHAR[]) AS severity, unnest($texts::VARCHAR[][]) AS texts)
+        SELECT venture, n, id, basis, effect, severity, c,
+          upper(message[1]) || message[2:] AS message, iri, value
+        FROM (
+          SELECT told.venture, told.n, ruled.id, basis, effect, severity, told.c,
+            {message} AS message, node.lex AS iri, called.name AS value
+          FROM {some} AS told JOIN ruled USING (rule) JOIN terms node ON node.id = told.node
+            JOIN names called ON called.n3 = told.value
+            {" ".join(f"LEFT JOIN names {word} ON {word}.n3 = told.{word}" for word in words)})
+        ORDER BY venture, list_position($worst, severity), list_position($effects, effect),
+          list_position($bases, basis), id, message, iri;
+        """
+    given = {
+        "numbers": list(range(len(rules))),
+        "ids": [rule.id for rule in rules],
+        "severities": [rule.severity for rule in rules],
+        "texts": [text[::2] for text in texts],
+        "worst": list(reversed(SEVERITIES)),
+        "effects": sorted(EFFECT_ORDER, key=EFFECT_ORDER.__getitem__),
+        "bases": list(BASES),
+    }
+    rows = [row for part in range(parts) for row in columns.rows(asked, {**given, "part": part})]
+    columns.con.execute("DROP TABLE told")
     certainties = _certainties(ontology)
     found: dict[int, list[Finding]] = {}
-    for number, venture, rule_number, basis, effect, c, iri, value, this, *bound in rows:
-        rule = reasoner.rules[rule_number].rule
-        words = {
-            "this": names[this],
-            **{
-                word: names[text]
-                for word, text in zip(asked[rule_number], bound, strict=False)
-                if text is not None
-            },
-        }
+    for venture, number, rule, basis, effect, severity, c, said, iri, value in rows:
         found.setdefault(venture, []).append(
             Finding(
-                number=number,
-                rule=rule.id,
-                basis=basis,
-                effect=effect,
-                severity=rule.severity,
-                certainty=certainties.get(c, "stated"),
-                message=_put_together(texts[rule_number], words),
-                evidence=tuple(facts.get(number, ())),
-                iri=iri,
-                value=names[value],
+                number, rule, basis, effect, severity, certainties.get(c, "stated"), said,
+                tuple(facts.get(number, ())), iri, value,
             )
-        )
-    for listed in found.values():
-        listed.sort(key=_worst_first)
+        )  # fmt: skip
+    for number, clash in zip(premises, clashes, strict=True):
+        told = _contradiction(columns, ontology, clash)
+        for venture, iri in zip(clash.ventures, told.ventures, strict=True):
+            mark = "|".join((told.rule, *told.nodes, iri))
+            name = md5(mark.encode(), usedforsecurity=False).hexdigest()
+            listed = found.setdefault(venture, [])
+            listed.append(
+                Finding(
+                    number=number,
+                    rule=told.rule,
+                    basis="",
+                    effect="watch",
+                    severity="violation",
+                    certainty=told.certainty,
+                    message=told.message,
+                    evidence=tuple(facts.get(number, ())),
+                    iri=f"{IDS}finding/{name}",
+                    value=columns.labels(clash.nodes)[clash.nodes[0]],
+                )
+            )
+            listed.sort(key=_worst_first)
     return found
 
 
@@ -384,32 +449,19 @@ def _worst_first(finding: Finding) -> tuple[Any, ...]:
     return (
         _SEVERITY_ORDER[finding.severity],
         EFFECT_ORDER[finding.effect],
-        _BASIS_ORDER[finding.basis],
+        _BASIS_ORDER.get(finding.basis, -1),
         finding.rule,
         finding.message,
         finding.iri,
     )
 
 
-def _names_of(columns: Columns, texts: Iterable[str]) -> dict[str, str]:
-    wanted = list(dict.fromkeys(texts))
-    columns.add_terms("SELECT unnest($wanted)", {"wanted": wanted})
-    ids = columns.ids_of(wanted)
-    labels = columns.labels(ids.values())
-    return {text: labels[identifier] for text, identifier in ids.items()}
-
-
 def worded(message: str, words: Mapping[str, str]) -> str:
     """A rule's message with the names of things put in for {$this} and {?variable}."""
-    return _put_together(_PLACE.split(message), words)
+    parts = _PLACE.split(message)
+    parts[1::2] = [words.get(word, "something") for word in parts[1::2]]
+    whole = "".join(parts)
+    return whole[:1].upper() + whole[1:]
 
 
 _PLACE = re.compile(r"\{[$?](\w+)\}")
-
-
-def _put_together(text: list[str], words: Mapping[str, str]) -> str:
-    """A rule's message, split at {$this} and {?variable}, with the names of things put in."""
-    parts = text.copy()
-    parts[1::2] = [words.get(word, "something") for word in text[1::2]]
-    whole = "".join(parts)
-    return whole[:1].upper() + whole[1:]

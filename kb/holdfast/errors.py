@@ -42,3 +42,19 @@ class UnknownNameError(HoldfastError):
 
 class ShapeError(HoldfastError):
     """A shapes graph that is ill-formed or asks for what cannot be compiled."""
+
+
+class StoreError(HoldfastError):
+    """A store that cannot be opened, read or written."""
+
+
+class BusyError(StoreError):
+    """A write that had to wait too long for those before it; it may be tried again."""
+
+
+class TooLargeError(StoreError):
+    """An update that would change more than it may."""
+
+
+class ConflictError(HoldfastError):
+    """A write that does not fit what the store holds by now."""

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rdflib.util import from_n3
+
 from holdfast.assess import Assessment, Finding, VentureAssessment
-from holdfast.columns.store import AS_OF, BOOLEAN, STATED, SUBCLASS
+from holdfast.columns.store import AS_OF, STATED, SUBCLASS
+from holdfast.columns.terms import BOOLEAN
 from holdfast.compile import reads_of
 from holdfast.errors import UnknownNameError
-from holdfast.reason.proof import Proofs
-from holdfast.reason.whynot import Tried, absences_asked, tried_for, verb_phrase
+from holdfast.reason.entailment import contradictions
+from holdfast.reason.proof import CLASH, Proofs
+from holdfast.reason.whynot import (
+    AXIOMS,
+    Tried,
+    Unconcluded,
+    absences_asked,
+    tried_for,
+    verb_phrase,
+)
 from holdfast.rules import EFFECTS, Rule
-from holdfast.vocabulary import BASES, CONSTITUTIVE, DCTERMS, HF, RDF_TYPE, SKOS, nearest
+from holdfast.vocabulary import (
+    BASES,
+    CONSTITUTIVE,
+    DCTERMS,
+    HF,
+    RDF,
+    RDF_TYPE,
+    SKOS,
+    nearest,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,8 @@ class Step:
 
     `kind` is 'finding', 'inferred' (by the rule `rule`), 'stated' (then `facts` say where), 'given'
     (by the as-of date or phase), 'ontology', or 'absent' (what the rule asked for and nobody has
-    recorded). `repeated` marks a step shown in full further up.
+    recorded). `repeated` marks a step shown in full further up. `triples` are what the step says
+    as N-Triples terms, `iri` is the finding of a finding.
     """
 
     kind: str
@@ -49,17 +70,32 @@ class Step:
     facts: tuple[Fact, ...] = ()
     premises: tuple[Step, ...] = ()
     repeated: bool = False
+    triples: tuple[tuple[str, str, str], ...] = ()
+    iri: str = ""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A finding with its proof and what the paper and the rule say of it."""
+    """A finding with its proof and what the paper and the rule say of it.
+
+    `others` are further proofs, where they were asked for.
+    """
 
     finding: Finding
     rule_label: str
     description: str
     sources: tuple[str, ...]
     proof: Step
+    others: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A triple of the dataset with its proofs, the shortest first."""
+
+    triple: tuple[str, str, str]
+    sentence: str
+    proofs: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -77,53 +113,120 @@ class WhyNot:
     """Why a rule does not fire for a venture.
 
     `fires` where it does after all. `tried` are its patterns in the order tried, the last of them
-    the one that fails; `nearest` says how near it came.
+    the one that fails; `nearest` says how near it came, or what an inference rule concludes.
+    `under` are the rules that would have had to conclude what is missing, the nearest first.
     """
 
     rule: str
     fires: bool
     tried: tuple[Tried, ...]
     nearest: str
+    under: tuple[Unconcluded, ...] = ()
 
 
 def explain(
-    assessment: Assessment, venture: str, *, basis: str | None = None, rule: str | None = None
+    assessment: Assessment,
+    venture: str,
+    *,
+    basis: str | None = None,
+    rule: str | None = None,
+    most: int = 1,
 ) -> list[Explanation]:
     """The findings about a venture, each with its proof, worst first.
 
-    Only those on `basis` (a broader basis includes the narrower) or of `rule` where given. Raises
-    UnknownNameError for a venture, basis or rule that is not there.
+    Only those on `basis` (a broader basis includes the narrower) or of `rule` where given. A proof
+    is the shortest there is; up to `most` are given of each finding. Raises UnknownNameError for a
+    venture, basis or rule that is not there.
     """
     found = assessment.venture(venture)
-    bases = _bases_under(assessment, basis) if basis else frozenset(BASES)
-    if rule:
+    bases = _bases_under(assessment, basis) if basis else frozenset(("", *BASES))
+    if rule and not any(rule == finding.rule for finding in found.findings):
         rule = _rule(assessment, rule).id
     chosen = [f for f in found.findings if f.basis in bases and rule in (None, f.rule)]
-    proofs = Proofs(assessment.reasoner, [finding.number for finding in chosen])
-    teller = _Teller(assessment, proofs)
-    rules = {known.id: known for known in assessment.rules}
-    return [
-        Explanation(
-            finding=finding,
-            rule_label=rules[finding.rule].label,
-            description=rules[finding.rule].description,
-            sources=tuple(_line(source) for source in rules[finding.rule].sources),
-            proof=teller.finding(finding.number, set()),
+    return explained(assessment, chosen, most=most)
+
+
+def explained(
+    assessment: Assessment, findings: Sequence[Finding], *, most: int = 1
+) -> list[Explanation]:
+    """Some findings of an assessment with their proofs, in their order."""
+    clashes = {
+        CLASH + place: clash.premises
+        for place, clash in enumerate(
+            contradictions(assessment.columns, assessment.reasoner.forbidding)
         )
-        for finding in chosen
-    ]
+    }
+    numbers = [finding.number for finding in findings if finding.number < CLASH]
+    proofs = Proofs(assessment.reasoner, numbers, clashes=clashes)
+    teller = _Teller(assessment, proofs, findings)
+    rules = {known.id: known for known in assessment.rules}
+    found = []
+    for finding in findings:
+        rule = rules.get(finding.rule)
+        ways = proofs.ways(finding=finding.number)
+        shortest, *others = [
+            teller.finding(finding.number, set(), way) for way in ways[:most] or [[]]
+        ]
+        found.append(
+            Explanation(
+                finding=finding,
+                rule_label=rule.label if rule else "What is recorded contradicts an axiom",
+                description=rule.description
+                if rule
+                else f"OWL 2 RL, {finding.rule}: its premises cannot all be true.",
+                sources=tuple(_line(source) for source in rule.sources) if rule else (),
+                proof=shortest,
+                others=tuple(others),
+            )
+        )
+    return found
+
+
+def prove(assessment: Assessment, triple: tuple[str, str, str], *, most: int = 1) -> Proved:
+    """A triple of N-Triples terms with its proofs down to what is stated, at most `most`.
+
+    Raises UnknownNameError where it is neither stated nor follows.
+    """
+    columns = assessment.columns
+    subject, predicate, value = triple
+    iri = predicate[1:-1]
+    ids = columns.ids_of(triple)
+    number = None
+    if iri in columns.predicates and subject in ids and value in ids:
+        number = columns.value(
+            f"SELECT t FROM {columns.table(iri)} WHERE s = $s AND o = $o",
+            {"s": ids[subject], "o": ids[value]},
+        )
+    if number is None:
+        raise UnknownNameError(
+            f"{subject} {predicate} {value} is neither stated nor does it follow.",
+            mend="`holdfast query --inferred` shows what does; --not with --rule says why a rule"
+            " is silent.",
+        )
+    proofs = Proofs(assessment.reasoner, [], [number])
+    teller = _Teller(assessment, proofs)
+    ways = proofs.ways(triple=number)[:most] or [[]]
+    return Proved(
+        triple=triple,
+        sentence=teller.sentence(number),
+        proofs=tuple(teller.triple(number, way) for way in ways),
+    )
 
 
 def why_not(assessment: Assessment, venture: str, rule: str) -> WhyNot:
-    """Which pattern of a rule fails for a venture. Raises UnknownNameError."""
+    """Which pattern of a rule fails for a venture, and how near it came.
+
+    An inference rule fires where it concludes something. Raises UnknownNameError.
+    """
     found = assessment.venture(venture)
     chosen = _rule(assessment, rule)
     if any(finding.rule == chosen.id for finding in found.findings):
         return WhyNot(chosen.id, True, (), "")
     columns = assessment.columns
     node = columns.ids_of([f"<{found.iri}>"]).get(f"<{found.iri}>", -1)
-    tried, nearest_miss = tried_for(assessment.reasoner, chosen, node)
-    return WhyNot(chosen.id, False, tried, nearest_miss)
+    miss = tried_for(assessment.reasoner, chosen, node)
+    fires = not miss.left and chosen.kind == "inference"
+    return WhyNot(chosen.id, fires, miss.tried, miss.nearest, miss.under)
 
 
 def advice_for(
@@ -211,21 +314,34 @@ def _line(source: str) -> str:
 class _Teller:
     """Proof trees in words."""
 
-    def __init__(self, assessment: Assessment, proofs: Proofs) -> None:
+    def __init__(
+        self, assessment: Assessment, proofs: Proofs, told: Iterable[Finding] = ()
+    ) -> None:
         self.assessment = assessment
         self.columns = assessment.columns
         self.proofs = proofs
         self.findings = {f.number: f for v in assessment.ventures for f in v.findings}
+        self.findings |= {f.number: f for f in told}
         rows = proofs.used_triples()
         terms = {term for _, s, p, o, _, _ in rows for term in (s, p, o)}
         self.labels = self.columns.labels(terms)
-        self.triples = {t: (s, p, o, c, r) for t, s, p, o, c, r in rows}
-        self.nodes = {
-            node: number
-            for number, node in self.columns.rows(
-                "SELECT n, node FROM findings WHERE node IS NOT NULL"
+        self.texts = dict(
+            self.columns.rows(
+                "SELECT id, n3 FROM terms WHERE id IN (SELECT unnest($ids::BIGINT[]))",
+                {"ids": sorted(terms)},
             )
+        )
+        self._cells = {
+            identifier
+            for name in ("first", "rest")
+            for identifier in self.columns.ids_of([f"<{RDF}{name}>"]).values()
         }
+        self.triples = {t: (s, p, o, c, r) for t, s, p, o, c, r in rows}
+        judged = self.columns.rows(
+            "SELECT n, node, bindings['constraint'] FROM findings WHERE node IS NOT NULL"
+        )
+        self.nodes = {node: number for number, node, _ in judged}
+        self.constraints = {n: from_n3(name) for n, _, name in judged if name}
         self.booleans = {
             term: value == 1
             for term, value in self.columns.rows(f"SELECT id, num FROM terms WHERE cls = {BOOLEAN}")
@@ -237,15 +353,15 @@ class _Teller:
             if iri.removeprefix(HF) in ("stated", "perceived", "hedged", "derived", "estimated")
         }
         used = {finding.rule for finding in self.findings.values()}
-        self.absences = {
-            rule.id: absences_asked(assessment.reasoner, rule)
-            for rule in assessment.rules
-            if rule.id in used
-        }
+        self.ruled = {rule.id: rule for rule in assessment.rules if rule.id in used}
+        self.absences: dict[tuple[str, str], tuple[str, ...]] = {}
         self._type = self.columns.id_of(f"<{RDF_TYPE}>")
 
-    def finding(self, number: int, shown: set[int | str]) -> Step:
-        """The proof of a finding; what is already shown is only named."""
+    def finding(self, number: int, shown: set[int | str], way: Sequence[int] | None = None) -> Step:
+        """The proof of a finding, by its shortest way unless another is given.
+
+        What is already shown is only named.
+        """
         finding = self.findings.get(number)
         key = f"finding {number}"
         sentence = (
@@ -254,40 +370,88 @@ class _Teller:
         kind = "finding"
         rule = finding.rule if finding else ""
         certainty = finding.certainty if finding else ""
+        iri = finding.iri if finding else ""
         if key in shown:
-            return Step(kind, sentence, certainty, rule, repeated=True)
+            return Step(kind, sentence, certainty, rule, repeated=True, iri=iri)
         shown.add(key)
-        premises = self._premises(self.proofs.premises(finding=number), shown)
-        absent = tuple(Step("absent", words) for words in self.absences.get(rule, ()))
-        return Step(kind, sentence, certainty, rule, premises=premises + absent)
+        below = self.proofs.premises(finding=number) if way is None else way
+        premises = self._premises(below, shown, axioms=number >= CLASH)
+        absent = tuple(Step("absent", words) for words in self.absent(rule, number))
+        return Step(kind, sentence, certainty, rule, premises=premises + absent, iri=iri)
 
-    def _premises(self, triples: list[int], shown: set[int | str]) -> tuple[Step, ...]:
-        """Steps for some triples: conclusions first, then facts, each fact once."""
+    def absent(self, rule: str, finding: int) -> tuple[str, ...]:
+        """What a rule asked not to be recorded, and for this finding was not."""
+        if rule not in self.ruled:
+            return ()
+        constraint = str(self.constraints.get(finding, ""))
+        if (rule, constraint) not in self.absences:
+            self.absences[rule, constraint] = absences_asked(
+                self.assessment.reasoner, self.ruled[rule], constraint
+            )
+        return self.absences[rule, constraint]
+
+    def triple(self, number: int, way: Sequence[int]) -> Step:
+        """The proof of a triple by one of its ways."""
+        s, _, _, c, r = self.triples[number]
+        if s in self.nodes and r >= 0:
+            return self.finding(self.nodes[s], set())
+        if not way:
+            (step,) = self._premises([number], set()) or (Step("stated", self.sentence(number)),)
+            return step
+        rule = self._rule_of(r)
+        return Step(
+            "inferred", self.sentence(number), self.certainties.get(c, ""), rule,
+            premises=self._premises(way, {number}, axioms=rule.startswith("owl:")),
+            triples=(self._texts(number),),
+        )  # fmt: skip
+
+    def _rule_of(self, number: int) -> str:
+        return "owl:cax-sco" if number == SUBCLASS else self.assessment.reasoner.rules[number].name
+
+    def _texts(self, number: int) -> tuple[str, str, str]:
+        s, p, o, _, _ = self.triples[number]
+        return self.texts[s], self.texts[p], self.texts[o]
+
+    def _premises(
+        self, triples: Sequence[int], shown: set[int | str], *, axioms: bool = False
+    ) -> tuple[Step, ...]:
+        """Steps for some triples: conclusions first, then facts, each fact once.
+
+        That something is of some kind is told only where nothing else is, or for `axioms`.
+        """
         steps: list[Step] = []
         facts: dict[str, Fact] = {}
+        said: dict[str, list[int]] = {}  # what of a fact is a premise
         beside: list[Step] = []
         kinds: list[Step] = []  # what kind of thing something is, told only where nothing else is
         done: set[int] = set()
         for triple in triples:
             s, p, _, c, r = self.triples[triple]
+            if p in self._cells:
+                continue  # the list of an axiom, told with the axiom
             if s in self.nodes and r >= 0:
                 number = self.nodes[s]
                 if number not in done:
                     done.add(number)
                     steps.append(self.finding(number, shown))
-            elif r == SUBCLASS:
+            elif r == SUBCLASS and not axioms:
                 below = self._premises(self.proofs.premises(triple=triple), shown)
                 facts.update({fact.iri: fact for step in below for fact in step.facts})
                 kinds += [step for step in below if not step.facts]
             elif r == STATED:
                 cited = self.facts.get(triple, [])
                 facts.update({fact.iri: fact for fact in cited})
+                for fact in cited:
+                    said.setdefault(fact.iri, []).append(triple)
                 if not cited:
                     kind = "ontology" if triple in self.background else "stated"
-                    step = Step(kind, self.sentence(triple), self.certainties.get(c, ""))
+                    step = Step(
+                        kind, self.sentence(triple), self.certainties.get(c, ""),
+                        triples=(self._texts(triple),),
+                    )  # fmt: skip
                     (kinds if p == self._type else beside).append(step)
             elif r == AS_OF:
-                beside.append(Step("given", self.sentence(triple)))
+                beside.append(Step("given", self.sentence(triple), triples=(self._texts(triple),)))
             else:
                 steps.append(self._inferred(triple, shown))
         told: list[Step] = []
@@ -299,21 +463,25 @@ class _Teller:
                     fact.certainty,
                     facts=(fact,),
                     repeated=fact.iri in shown,
+                    triples=tuple(self._texts(one) for one in said.get(fact.iri, ())),
                 )
             )
             shown.add(fact.iri)
-        return (*steps, *told, *beside) or tuple(kinds)
+        some = (*steps, *told, *beside)
+        return (*some, *kinds) if axioms or not some else some
 
     def _inferred(self, triple: int, shown: set[int | str]) -> Step:
         _, _, _, c, r = self.triples[triple]
-        rule = self.assessment.reasoner.rules[r].name
+        rule = self._rule_of(r)
         sentence = self.sentence(triple)
         certainty = self.certainties.get(c, "")
+        texts = (self._texts(triple),)
         if triple in shown:
-            return Step("inferred", sentence, certainty, rule, repeated=True)
+            return Step("inferred", sentence, certainty, rule, repeated=True, triples=texts)
         shown.add(triple)
-        premises = self._premises(self.proofs.premises(triple=triple), shown)
-        return Step("inferred", sentence, certainty, rule, premises=premises)
+        below = self.proofs.premises(triple=triple)
+        premises = self._premises(below, shown, axioms=rule.startswith("owl:"))
+        return Step("inferred", sentence, certainty, rule, premises=premises, triples=texts)
 
     def sentence(self, triple: int) -> str:
         """A triple as a short sentence."""
@@ -321,7 +489,8 @@ class _Teller:
         subject, value = self.labels.get(s, "something"), self.labels.get(o, "something")
         if p == self._type:
             return f"{subject} is of the kind {value}."
-        phrase = verb_phrase(self.labels.get(p, "has"))
+        axiom = AXIOMS.get(self.texts.get(p, "")[1:-1])
+        phrase = axiom or verb_phrase(self.labels.get(p, "has"))
         if o in self.booleans:
             return (
                 f"{subject} {phrase}."
@@ -407,5 +576,6 @@ class _Teller:
 
 
 __all__ = [
-    "Advice", "Explanation", "Fact", "Step", "Tried", "WhyNot", "advice_for", "explain", "why_not",
+    "Advice", "Explanation", "Fact", "Proved", "Step", "Tried", "Unconcluded", "WhyNot",
+    "advice_for", "explain", "explained", "prove", "why_not",
 ]  # fmt: skip

@@ -59,9 +59,19 @@ class Ontology:
         """The JSON name of a concept."""
         return self.notations.get(iri, short(iri))
 
-    def concept(self, notation: str, like: Iterable[str]) -> str | None:
-        """The IRI among `like` that has this notation, if any."""
-        return next((iri for iri in like if self.notations.get(iri) == notation), None)
+    def concept(self, notation: str) -> str:
+        """The IRI of the concept with a JSON name; where none has it, what it would be called."""
+        return self._concepts.get(notation, HF + notation)
+
+    @cached_property
+    def _concepts(self) -> dict[str, str]:
+        """Concepts by notation, of several the one that is called so."""
+        return {
+            notation: iri
+            for iri, notation in sorted(
+                self.notations.items(), key=lambda item: item[0] == HF + item[1]
+            )
+        }
 
 
 def read_ontology(folder: Path | None = None) -> Ontology:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyoxigraph as ox
-from rdflib import Literal, URIRef, Variable
-from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.assess import Assessment, Finding, Progress, worded
 from holdfast.errors import RuleError, UnknownNameError
-from holdfast.queries import iris_in, pattern_of, read_update
+from holdfast.queries import iris_in, read_update
 from holdfast.reason.edits import Quad
 from holdfast.rules import Rule, Suggestion
+from holdfast.suggestions import solutions_of, term, variables_in, written
 from holdfast.vocabulary import BASES, nearest
 from holdfast.whatif import Change, Flip, Outcome, what_if
 
@@ -178,13 +176,13 @@ class _Facts:
         """The candidates of one suggestion for one finding, at most `MOST`, by their sentences."""
         given = {**bindings, "focusNode": f"<{venture}>", "this": f"<{venture}>"}
         algebra = read_update(suggestion.update, rule.prefixes)
-        named = _variables_in(suggestion.message)
+        named = variables_in(suggestion.message)
         parts: dict[tuple[str, ...], tuple[dict[str, str], set[Quad], set[Quad]]] = {}
         for solution in self._solutions(rule, suggestion, given):
             key = tuple(solution.get(name, "") for name in named)
             _, added, removed = parts.setdefault(key, (solution, set(), set()))
-            removed |= set(_written(algebra.delete, solution))
-            added |= set(_written(algebra.insert, solution))
+            removed |= set(written(algebra.delete, solution))
+            added |= set(written(algebra.insert, solution))
         labels = self._labels(text for words, _, _ in parts.values() for text in words.values())
         found = []
         for words, added, removed in parts.values():
@@ -199,26 +197,14 @@ class _Facts:
     def _solutions(
         self, rule: Rule, suggestion: Suggestion, given: Mapping[str, str]
     ) -> Iterator[dict[str, str]]:
-        pattern = pattern_of(suggestion.update)
-        names = _variables_in(pattern, r"[?$]")
         try:
-            answers = self._store.query(
-                f"SELECT {' '.join(f'?{name}' for name in names) or '*'} {pattern}",
-                prefixes=dict(rule.prefixes),
-                substitutions={
-                    ox.Variable(name): _term(text) for name, text in given.items() if name in names
-                },
-            )
+            yield from solutions_of(self._store, suggestion.update, rule.prefixes, given)
         except (SyntaxError, ValueError) as error:
             raise RuleError(
                 f"the update of a suggestion cannot be run: {error}.",
                 where=f"{rule.file}: line {suggestion.line}",
                 mend="Mend its WHERE.",
             ) from None
-        assert isinstance(answers, ox.QuerySolutions)
-        for answer in answers:
-            bound = {name: str(answer[name]) for name in names if answer[name] is not None}
-            yield {**bound, **given}
 
     def _change(self, added: set[Quad], removed: set[Quad]) -> Change:
         """A change of what is stated: nothing that stands is added, nothing else is removed."""
@@ -270,7 +256,7 @@ class _Teller:
     def sentences(self, quads: Iterable[Quad], change: Change) -> tuple[str, ...]:
         """Each triple once, without the labels themselves."""
         label = "<http://www.w3.org/2000/01/rdf-schema#label>"
-        new = {s: _term(o) for s, p, o, _ in change.added if p == label}
+        new = {s: term(o) for s, p, o, _ in change.added if p == label}
         triples = list(dict.fromkeys(quad[:3] for quad in quads if quad[1] != label))
         texts = list(dict.fromkeys(text for triple in triples for text in triple))
         self._columns.learn(texts)
@@ -303,33 +289,3 @@ def _best_first(remedy: Remedy) -> tuple[Any, ...]:
         remedy.candidate.sentence,
         remedy.candidate.rule,
     )
-
-
-def _written(part: CompValue | None, solution: Mapping[str, str]) -> Iterator[Quad]:
-    """The triples of a template for one solution; SPARQL leaves out those with an unbound term."""
-    for row in part.triples if part else ():
-        terms = [_filled(term, solution) for term in row]
-        if all(terms) and not terms[0].startswith('"'):
-            yield terms[0], terms[1], terms[2], ""
-
-
-def _filled(term: Any, solution: Mapping[str, str]) -> str:
-    if isinstance(term, Variable):
-        return solution.get(str(term), "")
-    if isinstance(term, (URIRef, Literal)):
-        return str(_term(term.n3()))
-    return ""
-
-
-def _term(text: str) -> Any:
-    """An N-Triples term as Oxigraph has it."""
-    if text.startswith("<"):
-        return ox.NamedNode(text[1:-1])
-    if text.startswith("_:"):
-        return ox.BlankNode(text[2:])
-    parsed = ox.parse(f"<x:s> <x:p> {text} .", format=ox.RdfFormat.N_TRIPLES)
-    return next(iter(parsed)).object
-
-
-def _variables_in(text: str, mark: str = r"\{[?$]") -> list[str]:
-    return list(dict.fromkeys(re.findall(mark + r"(\w+)", text)))

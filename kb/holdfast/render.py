@@ -25,9 +25,12 @@ from rich.text import Text
 
 from holdfast.assess import EFFECT_ORDER, Assessment, Finding, Progress, VentureAssessment
 from holdfast.compare import Comparison, Difference, weakest_first
+from holdfast.compile import AxiomRule
 from holdfast.compile.values import n3_of
-from holdfast.explain import Advice, Explanation, Fact, Step, WhyNot
+from holdfast.explain import Advice, Explanation, Fact, Proved, Step, Tried, Unconcluded, WhyNot
 from holdfast.ontology import Ontology
+from holdfast.profile import Profile
+from holdfast.reason.inferring import Inferred
 from holdfast.remedies import Remedies, Remedy
 from holdfast.rules import Rule
 from holdfast.shapes import Path as ShapePath
@@ -35,7 +38,7 @@ from holdfast.sources import lines_of
 from holdfast.timeline import Timeline
 from holdfast.validate import Report, Result, name_of, path_in_words, words
 from holdfast.vocabulary import BASES, CONSTITUTIVE, DASH, HF, IDS, RDF_TYPE, RDFS, SH, XSD
-from holdfast.whatif import Outcome
+from holdfast.whatif import Loss, Outcome, Reasons
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 PROV = "http://www.w3.org/ns/prov#"
@@ -123,8 +126,25 @@ def _table(*columns: str, right: Iterable[str] = ()) -> Table:
     return table
 
 
+def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under the names of their columns; numbers stand to the right."""
+    listed = [list(row) for row in rows]
+    numbers = {
+        name
+        for place, name in enumerate(columns)
+        if listed and all(_NUMBER.fullmatch(row[place]) for row in listed)
+    }
+    table = _table(*columns, right=numbers)
+    for row in listed:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+_NUMBER = re.compile(r"-|-?[\d.,]+(E-?\d+)?")
+
+
 def _basis(notation: str) -> str:
-    return notation.replace("-", " ")
+    return notation.replace("-", " ") or "the record itself"
 
 
 def _standing(notation: str) -> Text:
@@ -163,8 +183,10 @@ def show_ventures(
         console.print()
         console.print(_standings(venture, assessment.ontology))
         _risks(console, venture)
+        _merged(console, "Contradictions", [f for f in venture.findings if not f.basis])
         for heading, effect in (("Hopes", "hopes"), ("Watch", "watch")):
-            _merged(console, heading, [f for f in venture.findings if f.effect == effect])
+            some = [f for f in venture.findings if f.effect == effect and f.basis]
+            _merged(console, heading, some)
         _advice(console, advice)
         if venture.findings:
             console.print()
@@ -318,25 +340,28 @@ def json_of(
             "as_of": as_of,
             "triples": assessment.triples,
             "seconds": {name: assessment.seconds[name] for name in ("load", "reason")},
-            "ventures": [
-                {
-                    "iri": venture.iri,
-                    "label": venture.label,
-                    "stage": venture.stage,
-                    "standing": {basis: venture.standing[basis] for basis in BASES},
-                    "findings": [_finding(finding) for finding in venture.findings],
-                }
-                for venture in _by_iri(ventures)
-            ],
+            "ventures": [venture_json(venture) for venture in _by_iri(ventures)],
             "inconsistencies": [asdict(one) for one in assessment.inconsistencies],
         }
     )
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def venture_json(venture: VentureAssessment) -> dict[str, Any]:
+    """A venture as docs/findings.schema.json describes it."""
+    return {
+        "iri": venture.iri,
+        "label": venture.label,
+        "stage": venture.stage,
+        "standing": {basis: venture.standing[basis] for basis in BASES},
+        "findings": [finding_json(finding) for finding in venture.findings],
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding as docs/findings.schema.json describes it."""
     return {
         "rule": finding.rule,
-        "basis": finding.basis,
+        "basis": finding.basis or None,
         "effect": finding.effect,
         "severity": finding.severity,
         "certainty": finding.certainty,
@@ -373,13 +398,17 @@ def turtle_of(assessment: Assessment, ventures: Iterable[VentureAssessment]) -> 
     A standing is a node with the venture, the basis, and the standing as its rdf:value.
     """
     ontology = assessment.ontology
+    ventures = list(ventures)
+    # in the language of the register: read beside it, a venture is not to have two labels
+    labelled = assessment.columns.labelled([venture.iri for venture in ventures])
+    labels = {(iri, label): literal for iri, label, literal in sorted(labelled, reverse=True)}
     triples: set[tuple[str, str, str]] = set()
-    rules = {rule.id: rule.iri for rule in assessment.rules}
     for venture in ventures:
         this = _n3(venture.iri)
+        plain = str(ox.Literal(venture.label))
         triples |= {
             (this, RDF_TYPE, f"<{HF}Venture>"),
-            (this, RDFS + "label", str(ox.Literal(venture.label))),
+            (this, RDFS + "label", labels.get((venture.iri, venture.label), plain)),
         }
         if venture.stage != "unknown":
             triples.add((this, HF + "stage", _concept(ontology, venture.stage)))
@@ -393,11 +422,12 @@ def turtle_of(assessment: Assessment, ventures: Iterable[VentureAssessment]) -> 
             }
         for finding in venture.findings:
             node = _n3(finding.iri)
+            if finding.basis:
+                triples.add((node, HF + "basis", _concept(ontology, finding.basis)))
             triples |= {
                 (node, RDF_TYPE, f"<{HF}Finding>"),
                 (node, HF + "venture", this),
-                (node, HF + "rule", f"<{rules[finding.rule]}>"),
-                (node, HF + "basis", _concept(ontology, finding.basis)),
+                (node, HF + "rule", f"<{rule_iri(assessment, finding.rule)}>"),
                 (node, HF + "effect", _concept(ontology, finding.effect)),
                 (node, HF + "certainty", _concept(ontology, finding.certainty)),
                 (node, SH + "resultSeverity", f"<{SH}{finding.severity.capitalize()}>"),
@@ -417,11 +447,15 @@ def _n3(node: str) -> str:
     return node if node.startswith("_:") else f"<{node}>"
 
 
+def rule_iri(assessment: Assessment, name: str) -> str:
+    """The IRI of a rule by its id, or of a rule of OWL 2 RL by its name (owl:cax-dw)."""
+    if name.startswith("owl:"):
+        return AxiomRule.iri + "#" + name.removeprefix("owl:")
+    return next(rule.iri for rule in assessment.rules if rule.id == name)
+
+
 def _concept(ontology: Ontology, notation: str) -> str:
-    direct = HF + notation
-    if ontology.notations.get(direct) == notation:
-        return f"<{direct}>"
-    return f"<{ontology.concept(notation, ontology.notations) or direct}>"
+    return f"<{ontology.concept(notation)}>"
 
 
 # -- reasons -----------------------------------------------------------------------------------
@@ -453,6 +487,19 @@ def show_explanations(
         )
         _say(console, f"{explanation.rule_label}. {explanation.description}", lead="  ")
         _premises(console, explanation.proof.premises, "  ")
+        for place, other in enumerate(explanation.others, start=2):
+            _say(console, f"Proof {place}:", lead="  ")
+            _premises(console, other.premises, "  ")
+
+
+def show_proved(console: Console, proved: Proved) -> None:
+    """A triple with its proofs as trees."""
+    _say(console, proved.sentence, style="bold")
+    for place, proof in enumerate(proved.proofs, start=1):
+        if len(proved.proofs) > 1:
+            _say(console, f"Proof {place}:", lead="  ")
+        _say(console, _step(proof), lead="  ")
+        _premises(console, proof.premises, "  ")
 
 
 def _cited(sources: Sequence[str]) -> str:
@@ -509,14 +556,34 @@ def show_why_not(
     verb = "fires" if answer.fires else "does not fire"
     head = f"{answer.rule} {verb} for {clean(venture.label)}, {_when(assessment)}"
     _say(console, head, style="bold")
-    if answer.fires:
+    if answer.fires and not answer.tried:
         _say(console, f"Ask without --not to see why: --rule {answer.rule}.")
-    for tried in answer.tried:
-        met = f"met in {_counted(tried.met, 'way')}" if tried.met else "not met"
-        _say(console, f"{tried.pattern} ({met})", lead="  ✓ " if tried.met else "  ✗ ")
+    _show_tried(console, answer.tried, "  ")
     if answer.nearest:
         console.print()
-        _say(console, f"Nearest: {answer.nearest}")
+        _say(console, answer.nearest if answer.fires else f"Nearest: {answer.nearest}")
+    _show_under(console, answer.under, "")
+
+
+def _show_tried(console: Console, listed: Sequence[Tried], indent: str) -> None:
+    for tried in listed:
+        met = f"met in {_counted(tried.met, 'way')}" if tried.met else "not met"
+        mark = "✓" if tried.met else "✗"
+        _say(console, f"{tried.pattern} ({met})", lead=f"{indent}{mark} ")
+
+
+def _show_under(console: Console, under: Sequence[Unconcluded], indent: str) -> None:
+    """The rules that would have concluded what is missing."""
+    for one in under:
+        console.print()
+        _say(
+            console,
+            f"{one.rule} would have concluded it, but does not for {clean(one.about)}:",
+            lead=indent,
+        )
+        _show_tried(console, one.tried, f"{indent}  ")
+        _say(console, f"Nearest: {one.nearest}", lead=f"{indent}  ")
+        _show_under(console, one.under, f"{indent}    ")
 
 
 def explanations_json(
@@ -539,6 +606,11 @@ def explanations_json(
             ],
         }
     )
+
+
+def proved_json(proved: Proved, as_of: str | None) -> str:
+    """A triple with its proofs; a step's `premises` are steps again."""
+    return _json({"as_of": as_of, **asdict(proved)})
 
 
 def why_not_json(venture: VentureAssessment, answer: WhyNot, as_of: str | None) -> str:
@@ -639,8 +711,18 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
 # -- what would help ---------------------------------------------------------------------------
 
 
-def show_outcome(console: Console, assessment: Assessment, outcome: Outcome) -> None:
-    """What a change would do: standings that move, findings lost and gained, venture by venture."""
+def show_outcome(
+    console: Console, assessment: Assessment, outcome: Outcome, reasons: Reasons
+) -> None:
+    """What a change would do: standings that move, findings lost and gained, venture by venture.
+
+    Each finding gained has the premises of its proof, each one lost what of its proof would go.
+    """
+    because = {one.before.finding.iri: _why_lost(one) for one in reasons.lost}
+    because |= {
+        one.finding.iri: [f"because {_step(step)}" for step in one.proof.premises]
+        for one in reasons.gained
+    }
     change = outcome.change
     _say(
         console,
@@ -663,10 +745,21 @@ def show_outcome(console: Console, assessment: Assessment, outcome: Outcome) -> 
                 if venture == iri:
                     said = f"{word}: {finding.message} ({_basis(finding.basis)}; {finding.rule})"
                     _say(console, said, lead="  - ")
+                    for sentence in because.get(finding.iri, ()):
+                        _say(console, sentence, lead="      ")
 
 
-def outcome_json(assessment: Assessment, outcome: Outcome, as_of: str | None) -> str:
-    """What a change would do, as JSON."""
+def _why_lost(loss: Loss) -> list[str]:
+    said = [f"no longer: {_step(step)}" for step in loss.gone]
+    return said or ([f"not met: {loss.fails}"] if loss.fails else [])
+
+
+def outcome_json(
+    assessment: Assessment, outcome: Outcome, reasons: Reasons, as_of: str | None
+) -> str:
+    """What a change would do and why, as JSON."""
+    losses = {one.before.finding.iri: one for one in reasons.lost}
+    proofs = {one.finding.iri: one.proof for one in reasons.gained}
     return _json(
         {
             "as_of": as_of or assessment.as_of,
@@ -681,8 +774,19 @@ def outcome_json(assessment: Assessment, outcome: Outcome, as_of: str | None) ->
                 }
                 for flip in outcome.flips
             ],
-            "lost": [{"venture": iri, **_finding(found)} for iri, found in outcome.lost],
-            "gained": [{"venture": iri, **_finding(found)} for iri, found in outcome.gained],
+            "lost": [
+                {
+                    "venture": iri,
+                    **finding_json(found),
+                    "gone": [asdict(step) for step in losses[found.iri].gone],
+                    "fails": losses[found.iri].fails or None,
+                }
+                for iri, found in outcome.lost
+            ],
+            "gained": [
+                {"venture": iri, **finding_json(found), "proof": asdict(proofs[found.iri])}
+                for iri, found in outcome.gained
+            ],
         }
     )
 
@@ -735,9 +839,9 @@ def remedies_json(assessment: Assessment, answer: Remedies, as_of: str | None) -
                     "rule": remedy.candidate.rule,
                     "levers": list(remedy.candidate.levers),
                     "change": remedy.candidate.sentence,
-                    "clears": [_finding(finding) for finding in remedy.clears],
+                    "clears": [finding_json(finding) for finding in remedy.clears],
                     "brings": [
-                        {"venture": iri, **_finding(finding)} for iri, finding in remedy.brings
+                        {"venture": iri, **finding_json(finding)} for iri, finding in remedy.brings
                     ],
                     "moves": [
                         {
@@ -753,7 +857,7 @@ def remedies_json(assessment: Assessment, answer: Remedies, as_of: str | None) -
                 }
                 for remedy in answer.tried
             ],
-            "without": [_finding(finding) for finding in answer.without],
+            "without": [finding_json(finding) for finding in answer.without],
         }
     )
 
@@ -814,6 +918,40 @@ def _suggestion(node: str, place: int, remedy: Remedy) -> list[str]:
     return lines
 
 
+# -- what rules cost ---------------------------------------------------------------------------
+
+
+def show_profile(console: Console, profiled: Profile) -> None:
+    """What the rules cost, the dearest first, then the same by stratum."""
+    _say(
+        console,
+        f"{profiled.load:.2f} s to load, {profiled.reason:.2f} s for"
+        f" {_counted(len(profiled.costs), 'rule')}, axioms of a kind counted as one",
+        style="bold",
+    )
+    heads = ("Seconds", "Planning", "Answers", "Runs", "SQL")
+    for first, costs in (("Rule", profiled.costs), ("Rules", profiled.strata())):
+        console.print()
+        table = _table("Stratum", first, *heads, right=("Stratum", *heads))
+        for cost in costs:
+            table.add_row(
+                str(cost.stratum), cost.rule, f"{cost.seconds:.3f}", f"{cost.planning:.3f}",
+                f"{cost.answers:,}", str(cost.runs), f"{cost.size:,}",
+            )  # fmt: skip
+        console.print(table)
+
+
+def profile_json(profiled: Profile) -> str:
+    """What the rules cost, as JSON."""
+    return _json(
+        {
+            "seconds": {"load": round(profiled.load, 4), "reason": round(profiled.reason, 4)},
+            "rules": [asdict(cost) for cost in profiled.costs],
+            "strata": [asdict(cost) for cost in profiled.strata()],
+        }
+    )
+
+
 # -- rules -------------------------------------------------------------------------------------
 
 
@@ -847,7 +985,7 @@ def show_rule(console: Console, rule: Rule) -> None:
         ("Of the paper", ", ".join(rule.notations)),
         ("Source", ", ".join(source.rpartition("#")[2] for source in rule.sources)),
         ("Silent", rule.scope_note),
-        ("Says", rule.message),
+        ("Says", " / ".join(rule.messages)),
         ("What to do", rule.remedy if rule.levers else ""),
         ("Lever", ", ".join(_basis(lever) for lever in rule.levers)),
         *((f"{p.name} = {p.default}", p.reason) for p in rule.parameters),
@@ -913,6 +1051,8 @@ def report_turtle(report: Report, kind: ox.RdfFormat = ox.RdfFormat.TURTLE) -> s
             say(node, SH + "sourceConstraint", term(n3_of(found.constraint)))
         for message in found.messages:
             say(node, SH + "resultMessage", term(n3_of(message)))
+        for predicate, value in found.annotations:
+            say(node, predicate, term(value))
         for detail in found.details:
             say(node, SH + "detail", result(detail))
         return node
@@ -933,26 +1073,23 @@ def report_turtle(report: Report, kind: ox.RdfFormat = ox.RdfFormat.TURTLE) -> s
     return (written or b"").decode("utf-8")
 
 
-def inferred_turtle(report: Report) -> str:
-    """What the rules of a shapes graph add, each triple with the rule it comes from.
+def inferred_text(inferred: Iterable[Inferred], form: str, *, sources: bool) -> str:
+    """What the rules of a shapes graph add, in turtle or nt.
 
-    The link is sh:sourceRule (SHACL 1.2 Inference Rules) on a reified statement (RDF 1.1).
+    With `sources` each triple has a reifier with the rule it comes from (SHACL 1.2 Inference Rules,
+    sh:sourceRule; RDF 1.2, rdf:reifies).
     """
     lines = []
-    for place, made in enumerate(report.inferred):
-        lines.append(f"{made.subject} {made.predicate} {made.value} .")
-        parts = {
-            RDF_TYPE: f"<{RDF}Statement>",
-            RDF + "subject": made.subject,
-            RDF + "predicate": made.predicate,
-            RDF + "object": made.value,
-            SH + "sourceRule": n3_of(made.rule),
-        }
-        lines += [f"_:made{place} <{name}> {value} ." for name, value in parts.items()]
+    for place, made in enumerate(inferred):
+        triple = f"{made.subject} {made.predicate} {made.value}"
+        lines.append(f"{triple} .")
+        if sources:
+            lines.append(f"_:made{place} <{RDF}reifies> <<( {triple} )>> .")
+            lines.append(f"_:made{place} <{SH}sourceRule> {n3_of(made.rule)} .")
     triples = (quad.triple for quad in ox.parse("\n".join(lines), format=ox.RdfFormat.N_TRIPLES))
-    prefixes = {"rdf": RDF, "sh": SH, "xsd": XSD}
-    written = ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=prefixes)
-    return (written or b"").decode("utf-8")
+    kind = _RDF_FORMS[form]
+    prefixes = {"rdf": RDF, "sh": SH, "xsd": XSD} if form == "turtle" else None
+    return (ox.serialize(triples, format=kind, prefixes=prefixes) or b"").decode("utf-8")
 
 
 def report_json(report: Report) -> str:
@@ -976,10 +1113,18 @@ def report_json(report: Report) -> str:
             "file": str(place[0]) if place else None,
             "line": place[1] if place else None,
             "details": [told(detail) for detail in result.details],
+            **({"annotations": _annotations(result)} if result.annotations else {}),
         }
 
     whole = {"conforms": report.conforms, "results": [told(r) for r in report.results]}
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def _annotations(result: Result) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for predicate, value in result.annotations:
+        found.setdefault(predicate, []).append(_plain(value))
+    return found
 
 
 def _plain(n3: str) -> str:
@@ -1072,6 +1217,7 @@ def report_text(report: Report, form: str, version: str) -> str:
 
 _RDF_FORMS = {
     "turtle": ox.RdfFormat.TURTLE,
+    "n3": ox.RdfFormat.N3,
     "nt": ox.RdfFormat.N_TRIPLES,
     "xml": ox.RdfFormat.RDF_XML,
     "json-ld": ox.RdfFormat.JSON_LD,

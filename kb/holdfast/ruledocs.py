@@ -149,7 +149,7 @@ def _page(rule: Rule, house: _House) -> str:
         ("What to do", _what_to_do(rule)),
         ("Known gaps", rule.scope_note),
         ("Source", _source(rule)),
-        ("The query", f"```sparql\n{_flush(rule.query)}\n```"),
+        ("The query", _query(rule)),
         ("Parameters", _parameters(rule)),
     ]
     sections = "\n\n".join(f"## {head}\n\n{text}" for head, text in heads)
@@ -242,6 +242,13 @@ def _source(rule: Rule) -> str:
     ]
     paper = any("/paper/" in iri for iri in rule.sources)
     return f"{'Knight, Smith and Cropper (2001), ' if paper else ''}{', '.join(places)}"
+
+
+def _query(rule: Rule) -> str:
+    text = f"```sparql\n{_flush(rule.query)}\n```"
+    if not rule.judged:
+        return text
+    return f"The rule is a shape of SHACL Core. This is the query that it comes to.\n\n{text}"
 
 
 def _parameters(rule: Rule) -> str:

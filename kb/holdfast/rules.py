@@ -12,10 +12,12 @@ from typing import Any
 from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
-from holdfast.errors import RuleError
+from holdfast.errors import RuleError, ShapeError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
 from holdfast.queries import QuerySyntaxError, iris_in, members, read_query, read_update
+from holdfast.shapequeries import BESIDE, CORE, Judged, ShapeQuery, query_of
+from holdfast.shapes import read_shapes
 from holdfast.shipped import shipped_folder
 from holdfast.vocabulary import (
     BASES,
@@ -83,7 +85,9 @@ class Rule:
 
     `kind` is 'judgement' (its query finds) or 'inference' (its query adds facts). `bases` and
     `effect` are notations, `certainty` the floor's notation, `severity` info, warning or violation.
-    `query_line` is the line of `file` on which the query begins.
+    `query_line` is the line of `file` on which the query begins. A rule of SHACL Core has `judged`,
+    the constraints that it reports, and the query that they come to; `query_line` is the line of
+    the shape.
     """
 
     id: str
@@ -108,6 +112,7 @@ class Rule:
     query: str
     query_line: int
     order: float
+    judged: tuple[Judged, ...]
     changes: tuple[Suggestion, ...]
     prefixes: Mapping[str, str] = field(repr=False, compare=False)
 
@@ -118,13 +123,19 @@ class Rule:
 
     def place(self, line: int = 1) -> str:
         """Where line `line` of the query stands, for an error message."""
-        return f"{self.file}: line {self.query_line + line - 1}"
+        return f"{self.file}: line {self.query_line + (0 if self.judged else line - 1)}"
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What its findings say, each once, with its places for names."""
+        said = [one.message for one in self.judged] or [self.message]
+        return tuple(dict.fromkeys(text for text in said if text))
 
 
 _KEPT = tuple(
     item.name
     for item in fields(Rule)
-    if item.name not in ("file", "prefixes", "target", "parameters", "changes")
+    if item.name not in ("file", "prefixes", "target", "parameters", "changes", "judged")
 )
 
 
@@ -175,8 +186,12 @@ def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory)
         facts = {name: getattr(rule, name) for name in _KEPT}
         parameters = [astuple(parameter) for parameter in rule.parameters]
         changes = [astuple(change) for change in rule.changes]
+        judged = [astuple(one) for one in rule.judged]
         target = astuple(rule.target)
-        return {**facts, "target": target, "parameters": parameters, "changes": changes}
+        return {
+            **facts, "target": target, "parameters": parameters, "changes": changes,
+            "judged": judged,
+        }  # fmt: skip
 
     text = file.read_bytes().decode("utf-8", errors="replace")
     facts = memory.remember("rule", [declared, folder.name, text], read)
@@ -188,6 +203,7 @@ def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory)
     known["target"] = Target(*facts["target"])
     known["parameters"] = tuple(Parameter(*parameter) for parameter in facts["parameters"])
     known["changes"] = tuple(Suggestion(*change) for change in facts["changes"])
+    known["judged"] = tuple(Judged(*one) for one in facts["judged"])
     return Rule(file=file, prefixes=ontology.prefixes, **known)
 
 
@@ -225,20 +241,32 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
     for name in ("source", "creator", "created", "modified"):
         reading.some(DCTERMS + name)
     kind, body = reading.body()
-    query = reading.one(SH + ("select" if kind == "judgement" else "construct"), body)
-    query_line = _line_of(text, query)
-    if not body.get(SH + "prefixes"):
-        raise RuleError(
-            "the query has no sh:prefixes.",
-            where=f"{file}: line {query_line}",
-            mend=f"Add sh:prefixes <{HF.removesuffix('#')}>, so that every SHACL engine"
-            " can read it.",
-        )
+    judged: tuple[Judged, ...] = ()
+    if reading.core():
+        reading.one(SH + "severity")
+        query_line = _line_of(text, f"sh:{reading.core()[0]}")
+        made = reading.shape(iri, ontology.prefixes)
+        query, judged, message = made.text, made.judged, made.message
+    else:
+        query = reading.one(SH + ("select" if kind == "judgement" else "construct"), body)
+        query_line = _line_of(text, query)
+        message = reading.one(SH + "message", body) if kind == "judgement" else ""
+        if not body.get(SH + "prefixes"):
+            raise RuleError(
+                "the query has no sh:prefixes.",
+                where=f"{file}: line {query_line}",
+                mend=f"Add sh:prefixes <{HF.removesuffix('#')}>, so that every SHACL engine"
+                " can read it.",
+            )
     algebra = _read_algebra(query, ontology.prefixes, file, query_line)
-    _check_query_terms(algebra, query, query_line, file, ontology)
-    _check_uses(algebra, query, query_line, file, ontology)
+    written, first = (text, 1) if judged else (query, query_line)
+    _check_query_terms(algebra, written, first, file, ontology)
+    _check_uses(algebra, written, first, file, ontology)
     parameters = reading.parameters()
-    _check_parameters(parameters, query, file, query_line)
+    if judged:
+        reading.check_parameters(parameters)
+    else:
+        _check_parameters(parameters, query, file, query_line)
     judges = kind == "judgement"
     bases = tuple(ontology.notation(basis) for basis in facts.get(HF + "basis", []))
     levers = tuple(ontology.notation(lever) for lever in facts.get(HF + "lever", []))
@@ -260,13 +288,14 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
         certainty=ontology.notation(reading.one(HF + "certainty")) if judges else "stated",
         severity=reading.one(SH + "severity").removeprefix(SH).lower() if judges else "info",
         status=reading.one(HF + "status"),
-        message=reading.one(SH + "message", body) if judges else "",
+        message=message,
         parameters=parameters,
         target=reading.target(),
         query=query,
         query_line=query_line,
         prefixes=ontology.prefixes,
         order=reading.order(body),
+        judged=judged,
         changes=reading.changes(),
     )
     _check_rule(rule, reading, ontology)
@@ -324,30 +353,85 @@ class _Reading:
         return self.statements[name]
 
     def body(self) -> tuple[str, Mapping[str, list[str]]]:
+        """Whether the rule judges or infers, and the node of its query; the shape itself where it
+        is one of SHACL Core."""
         constraints, inferences = self.facts.get(SH + "sparql", []), self.facts.get(SH + "rule", [])
-        if len(constraints) + len(inferences) != 1:
+        core = self.core()
+        if len(constraints) + len(inferences) != (0 if core else 1):
+            beside = f" beside sh:{core[0]}" if core else ""
             raise RuleError(
-                f"the shape has {len(constraints)} sh:sparql and {len(inferences)} sh:rule.",
-                where=str(self.file),
-                mend="A rule folder holds one rule: one sh:sparql that judges,"
-                " or one sh:rule that infers.",
+                f"the shape has {len(constraints)} sh:sparql and {len(inferences)} sh:rule"
+                f"{beside}.",
+                where=self.place(f"sh:{core[0]}") if core else str(self.file),
+                mend="A rule folder holds one rule: one sh:sparql or constraints of SHACL Core that"
+                " judge, or one sh:rule that infers.",
             )
         unknown = sorted(
-            predicate
+            predicate.removeprefix(SH)
             for predicate in self.facts
             if predicate.startswith(SH)
             and predicate.removeprefix(SH)
             not in ("sparql", "rule", *TARGETS, "severity", "order", "deactivated")
+            and not (core and predicate.removeprefix(SH) in (*CORE, "message"))
         )
         if unknown:
             raise RuleError(
-                f"sh:{unknown[0].removeprefix(SH)} is not compiled.",
-                where=self.place(_readable(unknown[0])),
-                mend="A rule has one sh:target… and one sh:sparql or sh:rule.",
+                f"sh:{unknown[0]} is not compiled.",
+                where=self.place(f"sh:{unknown[0]}"),
+                mend=nearest(unknown[0], CORE).replace("mean ", "mean sh:")
+                or "A rule has one sh:target…, and one sh:sparql, constraints of SHACL Core, or one"
+                " sh:rule.",
             )
+        if core:
+            return "judgement", self.facts
         if constraints:
             return "judgement", self.node(constraints[0])
         return "inference", self.node(inferences[0])
+
+    # -- SHACL Core --------------------------------------------------------------------------------
+
+    def core(self) -> list[str]:
+        """The parameters of SHACL Core that the shape has, in the order of the file."""
+        found = [name.removeprefix(SH) for name in self.facts if name.startswith(SH)]
+        return [name for name in found if name in CORE]
+
+    def shape(self, iri: str, prefixes: Mapping[str, str]) -> ShapeQuery:
+        """The query of a rule that is a shape of SHACL Core."""
+        for node, facts in self.statements.items():
+            if node == iri or SH + "update" in facts:
+                continue
+            for predicate in facts:
+                name = predicate.removeprefix(SH)
+                if predicate.startswith(SH) and name not in CORE | BESIDE:
+                    raise RuleError(
+                        f"sh:{name} is not a term that a shape within a rule of SHACL Core may"
+                        " have.",
+                        where=self.place(f"sh:{name}"),
+                        mend=nearest(name, CORE | BESIDE).replace("mean ", "mean sh:")
+                        or "Write the rule as one sh:sparql instead.",
+                    )
+        try:
+            return query_of(read_shapes([self.file]), iri, prefixes)
+        except ShapeError as error:
+            what = re.sub(rf"<{HF}([\w-]+)>", r"hf:\1", error.what.replace(f"<{iri}>", "the rule"))
+            raise RuleError(what, where=error.where, mend=error.mend) from None
+
+    def check_parameters(self, parameters: Iterable[Parameter]) -> None:
+        """Refuse a parameter that is not in the shape, where it is one of SHACL Core."""
+        for parameter in parameters:
+            values = [
+                value
+                for facts in self.statements.values()
+                for value in facts.get(SH + parameter.name, [])
+            ]
+            if parameter.default not in values:
+                raise RuleError(
+                    f"the parameter {parameter.name} (default {parameter.default}) is not in the"
+                    " shape.",
+                    where=self.place("hf:parameter"),
+                    mend="Let hf:name be that of SHACL's own parameter, as minCount, and hf:default"
+                    " its value.",
+                )
 
     def target(self) -> Target:
         found = [Target(kind, iri) for kind in TARGETS for iri in self.facts.get(SH + kind, [])]

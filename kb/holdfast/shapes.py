@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, NoReturn
 
@@ -28,12 +31,24 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 
 from holdfast.errors import ShapeError, printable
-from holdfast.queries import QuerySyntaxError, members, names_in, read_query
+from holdfast.memory import Memory
+from holdfast.queries import (
+    QuerySyntaxError,
+    members,
+    names_in,
+    read_query,
+    with_triple_terms,
+)  # fmt: skip
 from holdfast.sources import line_of, quads_in
 from holdfast.vocabulary import OWL, RDF_TYPE, RDFS, SH, XSD
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NIL = URIRef(RDF + "nil")
+TRUE = Literal("true", datatype=URIRef(XSD + "boolean"))
+SHNEX = "http://www.w3.org/ns/shacl-node-expr#"
+SPARQL_FUNCTIONS = ("http://www.w3.org/ns/sparql#", "http://datashapes.org/sparql#")
+"""Where SPARQL's own functions have a name: in SHACL 1.2, and in DASH before it."""
+
 SHACL = URIRef(SH.removesuffix("#"))
 
 NODE_KINDS = {
@@ -118,11 +133,25 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function that queries and node expressions can call (SHACL-AF §4).
+
+    `parameters` are the names of its parameters in the order of arguments, and whether each may be
+    left out.
+    """
+
+    node: Identifier
+    query: Query
+    parameters: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
 class Expression:
     """A node expression (SHACL-AF §5).
 
-    `kind` is this, constant, path, filter, union, intersection, minus, function, if, exists,
-    distinct, count, min, max, sum, orderBy, limit, offset or ask.
+    `kind` is this, constant, path, filter, union, list, intersection, minus, function, if, exists,
+    distinct, count, min, max, sum, orderBy, limit, offset, flatMap, instances, select or ask. The
+    nodes that it works on come first among its `parts`.
     """
 
     kind: str
@@ -130,6 +159,7 @@ class Expression:
     term: Identifier | None = None
     path: Path | None = None
     query: Query | None = None
+    function: Function | None = None
     descending: bool = False
 
 
@@ -156,30 +186,40 @@ class Constraint:
     expression: Expression | None = None
     source: Identifier | None = None
     messages: tuple[Literal, ...] = ()
+    severity: str = ""
+    annotations: tuple[tuple[str, str, tuple[Identifier, ...]], ...] = ()
+    """What a result says more (SHACL-AF §4): a property, the variable that has its value, and what
+    its values are where that has none."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One sh:rule of a shape, or one of a rule set (SHACL-AF §8, SHACL 1.2 Inference Rules).
+    """A rule (SHACL-AF §8, SHACL 1.2 Inference Rules).
 
-    `triple` has the expressions of a sh:TripleRule; `query` the CONSTRUCT of a sh:SPARQLRule.
-    `conditions` are shapes that a focus node must conform to.
+    `shapes` have it as their sh:rule; a rule without any is run once, for no node. `triple` has the
+    expressions of a sh:TripleRule; `query` the CONSTRUCT of a sh:SPARQLRule or of a template, with
+    the parameters in `bound`. `conditions` are shapes that a focus node must conform to; `expected`
+    are predicates whose derived values must be there.
     """
 
     node: Identifier
+    shapes: tuple[Identifier, ...]
     order: float
     layer: float
     once: bool
     conditions: tuple[Identifier, ...]
+    expected: tuple[str, ...]
     triple: tuple[Expression, Expression, Expression] | None = None
     query: Query | None = None
+    bound: tuple[tuple[str, Identifier], ...] = ()
 
 
 @dataclass(frozen=True)
 class Shape:
     """A node shape, or with a `path` a property shape.
 
-    `properties` are the shapes of sh:property, in the order of their names.
+    `properties` are the shapes of sh:property, in the order of their names; `derived` gives value
+    nodes besides those of the path (sh:values).
     """
 
     node: Identifier
@@ -190,7 +230,7 @@ class Shape:
     severity: str
     messages: tuple[Literal, ...]
     deactivated: bool
-    rules: tuple[Rule, ...] = ()
+    derived: tuple[Expression, ...] = ()
 
     @property
     def references(self) -> tuple[Identifier, ...]:
@@ -205,6 +245,8 @@ class Shape:
                 found += constraint.values
             if constraint.expression is not None:
                 found += _shapes_in(constraint.expression)
+        for expression in self.derived:
+            found += _shapes_in(expression)
         return tuple(dict.fromkeys(found))
 
 
@@ -293,8 +335,12 @@ def term_of(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> Ident
 
 
 def _order(term: Identifier) -> tuple[bool, str, str, str]:
+    """What sorts terms the same in every run. Blank nodes stay as they stand in the files, for
+    what they are called changes with each reading, and plans are kept from run to run."""
+    if isinstance(term, BNode):
+        return True, "", "", ""
     language = getattr(term, "language", None) or ""
-    return isinstance(term, BNode), str(term), language, str(getattr(term, "datatype", None) or "")
+    return False, str(term), language, str(getattr(term, "datatype", None) or "")
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -315,9 +361,51 @@ class Shapes:
 
     statements: Statements
     files: tuple[File, ...]
+    advanced: bool = False
+    memory: Memory = field(default_factory=partial(Memory, None))
+    moment: datetime = field(default_factory=partial(datetime.now, UTC))
     _known: dict[Identifier, Shape] = field(default_factory=dict)
+    _prefixes_of: dict[tuple[Identifier, ...], tuple[tuple[str, str], ...]] = field(
+        default_factory=dict
+    )
     _components: tuple[Component, ...] | None = None
-    _functions: set[Identifier] | None = None
+    _functions: dict[Identifier, Function | None] | None = None
+
+    # -- remembering -----------------------------------------------------------------------------
+
+    @cached_property
+    def nodes(self) -> list[str]:
+        """The blank nodes of the shapes graph in the order of its files."""
+        every = dict.fromkeys(
+            term
+            for subject, facts in self.statements.triples.items()
+            for term in (subject, *(value for values in facts.values() for value in values))
+            if isinstance(term, BNode)
+        )
+        return [f"_:{node}" for node in every]
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The place of each blank node in `nodes`."""
+        return {node: place for place, node in enumerate(self.nodes)}
+
+    @cached_property
+    def _digest(self) -> str:
+        digest = sha256(b"advanced" if self.advanced else b"")
+        for file in self.files:
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def label(self, node: Identifier) -> str:
+        """A name for a node that is the same in every run."""
+        return f"_{self.numbers.get(f'_:{node}')}" if isinstance(node, BNode) else str(node)
+
+    def remember(self, node: Identifier, kind: str, compute: Callable[[], Any]) -> Any:
+        """The JSON value that `compute` gives for a node, worked out only if the shapes graph has
+        changed since it was known."""
+        if any(str(file) == "-" for file in self.files):
+            return compute()
+        return self.memory.remember(kind, [self._digest, self.label(node)], compute)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -327,19 +415,35 @@ class Shapes:
             self._known[node] = self._read(node)
         return self._known[node]
 
-    def targeted(self, *, advanced: bool = False) -> list[Shape]:
+    def targeted(self) -> list[Shape]:
         """The shapes that name what they are for, ordered by name. Raises ShapeError.
 
         With `advanced` also those whose targets are queries (SHACL-AF §3).
         """
         found: list[Identifier] = []
-        for name in _TARGETS if advanced else _TARGETS[:-1]:
+        for name in _TARGETS if self.advanced else _TARGETS[:-1]:
             found += self.statements.subjects.get(SH + name, [])
-        found += [node for node in self._classes() if self.is_shape(node)]
+        found += [node for node in self._classes if self.is_shape(node)]
         shapes = [self.shape(node) for node in sorted(dict.fromkeys(found), key=_order)]
         for shape in shapes:
             self._check_cycles(shape)
         return [shape for shape in shapes if not shape.deactivated]
+
+    def check_depth(self, shapes: Iterable[Shape], most: int) -> None:
+        """Refuse shapes that go through `most` others before they end. Raises ShapeError."""
+
+        def visit(node: Identifier, way: tuple[Identifier, ...]) -> None:
+            way = (*way, node)
+            if len(way) > most:
+                told = " → ".join(self.describe(one) for one in way)
+                self._refuse(
+                    way[0], f"is more than {most} deep: {told}.", "Allow more with --max-depth."
+                )
+            for reference in self.shape(node).references:
+                visit(reference, way)
+
+        for shape in shapes:
+            visit(shape.node, ())
 
     def named(self, iris: Iterable[str]) -> list[Shape]:
         """The shapes of these IRIs. Raises ShapeError for one that is not there."""
@@ -377,7 +481,8 @@ class Shapes:
             return True
         types = set(facts.get(RDF_TYPE, []))
         below = self.statements.below
-        return bool(types & (below(SH + "NodeShape") | below(SH + "PropertyShape")))
+        kinds = ("NodeShape", "PropertyShape", "ShapeClass")
+        return any(types & below(SH + kind) for kind in kinds)
 
     def describe(self, node: Identifier) -> str:
         """What to call a shape or another node of the shapes graph in a sentence."""
@@ -441,15 +546,17 @@ class Shapes:
             done.add(node)
 
         visit(shape.node, ())
-        for rule in shape.rules:
-            for condition in rule.conditions:
-                visit(condition, ())
 
     # -- shapes ----------------------------------------------------------------------------------
 
+    @cached_property
     def _classes(self) -> list[Identifier]:
         """The classes of the shapes graph; owl:Class counts, whether or not it is said to be one"""
-        found = self.statements.instances(RDFS + "Class") + self.statements.instances(OWL + "Class")
+        found = [
+            node
+            for cls in (RDFS + "Class", OWL + "Class", SH + "ShapeClass")
+            for node in self.statements.instances(cls)
+        ]
         return [node for node in dict.fromkeys(found) if isinstance(node, URIRef)]
 
     def _read(self, node: Identifier) -> Shape:
@@ -479,7 +586,7 @@ class Shapes:
             severity=str(severity or SH + "Violation"),
             messages=messages,
             deactivated=self._flag(node, "deactivated"),
-            rules=tuple(self._rules(node)),
+            derived=tuple(self._derived(node, path)),
         )
 
     def _targets(self, node: Identifier) -> Iterator[Target]:
@@ -495,12 +602,15 @@ class Shapes:
                 if not isinstance(term, URIRef):
                     self._refuse(node, f"has a sh:{full} that is no IRI.", "Name an IRI.")
                 yield Target(name, term)
-        if node in self._classes():
+        if node in self._classes:
             yield Target("class", node)
-        for term in self._values(node, "target"):
-            yield self._sparql_target(node, term)
+        if self.advanced:
+            for term in self._values(node, "target"):
+                target = self._sparql_target(node, term)
+                if target is not None:
+                    yield target
 
-    def _sparql_target(self, node: Identifier, target: Identifier) -> Target:
+    def _sparql_target(self, node: Identifier, target: Identifier) -> Target | None:
         """A target that a query finds (SHACL-AF §3)."""
         if self._values(target, "select"):
             return Target("sparql", target, self._query(target, "select", ("shapesGraph",)))
@@ -511,10 +621,14 @@ class Shapes:
             for predicate, name, optional in self._parameters(kind):
                 values = self.statements.all(target, predicate)
                 if not values and not optional:
+                    return None  # it has no nodes (SHACL-AF §3.2)
+                if len(values) > 1 or any(isinstance(value, BNode) for value in values):
                     self._refuse(
-                        node, f"has a sh:target without <{predicate}>.", "Give it a value."
+                        node,
+                        f"has a sh:target with {len(values)} values of <{predicate}>.",
+                        "Give it one IRI or literal (SHACL-AF §3.2).",
                     )
-                bound += [(name, value) for value in values[:1]]
+                bound += [(name, value) for value in values]
             names = ("shapesGraph", *(name for name, _ in bound))
             return Target("sparql", target, self._query(kind, "select", names), tuple(bound))
         self._refuse(
@@ -522,6 +636,12 @@ class Shapes:
             "has a sh:target that is no query.",
             "Give it sh:select, or a sh:SPARQLTargetType.",
         )
+
+    def _derived(self, node: Identifier, path: Path | None) -> Iterator[Expression]:
+        """What gives a property shape more value nodes than its path (SHACL 1.2 Core §3.7)."""
+        if path is not None and self.advanced:
+            for value in self._values(node, "values"):
+                yield self.expression(value, node)
 
     def _property_shapes(self, node: Identifier) -> Iterator[Identifier]:
         for value in self._values(node, "property"):
@@ -570,11 +690,11 @@ class Shapes:
             self._refuse(node, f"has '{value}' as sh:{name}.", "Write a whole number.")
         return int(str(value))
 
-    def _messages(self, node: Identifier) -> Iterator[Literal]:
-        for value in self._values(node, "message"):
+    def _messages(self, node: Identifier, name: str = "message") -> Iterator[Literal]:
+        for value in self._values(node, name):
             datatypes = (None, URIRef(XSD + "string"), URIRef(RDF + "langString"))
             if not isinstance(value, Literal) or value.datatype not in datatypes:
-                self._refuse(node, "has a sh:message that is no text.", "Write a string.")
+                self._refuse(node, f"has a sh:{name} that is no text.", "Write a string.")
             yield value
 
     def members(self, node: Identifier, head: Identifier, name: str) -> tuple[Identifier, ...]:
@@ -638,30 +758,44 @@ class Shapes:
         if not isinstance(value, Literal):
             self._refuse(node, f"has a sh:{form} that is no text.", "Write the query as a string.")
         query = Query(
-            form, str(value), tuple(self._prefixes(node)), node, tuple(self._messages(node))
+            form,
+            with_triple_terms(str(value)),
+            self._prefixes(node),
+            node,
+            tuple(self._messages(node)),
         )
         self.check(query, bound)
         return query
 
     def check(self, query: Query, bound: Sequence[str]) -> None:
         """Refuse a query that is no SPARQL, or has what SHACL forbids. Raises ShapeError."""
-        try:
-            algebra = read_query(_probe(query.text), dict(query.prefixes))
-            wrong = _forbidden(algebra, query, frozenset(bound))
-        except QuerySyntaxError as error:
-            self._refuse(
-                query.node,
-                f"has a query that is not SPARQL 1.1: line {error.line}: {error.reason}.",
-                "Mend the query; prefixes are declared by sh:declare and named by sh:prefixes.",
-            )
-        if wrong:
-            self._refuse(
-                query.node, f"has a query {wrong}.", "SHACL-SPARQL §5.2.1 says what it may hold."
-            )
 
-    def _prefixes(self, node: Identifier) -> Iterator[tuple[str, str]]:
+        def faults() -> list[str]:
+            try:
+                algebra = read_query(_probe(query.text), dict(query.prefixes))
+            except QuerySyntaxError as error:
+                return [
+                    f"that is not SPARQL 1.1: line {error.line}: {error.reason}",
+                    "Mend the query; prefixes are declared by sh:declare and named by sh:prefixes.",
+                ]
+            wrong = _forbidden(algebra, query, frozenset(bound))
+            return [wrong, "SHACL-SPARQL §5.2.1 says what it may hold."] if wrong else []
+
+        told = [query.form, query.text, repr(query.prefixes), repr(sorted(bound))]
+        found = self.memory.remember("faults of a query", told, faults)
+        if found:
+            self._refuse(query.node, f"has a query {found[0]}.", found[1])
+
+    def _prefixes(self, node: Identifier) -> tuple[tuple[str, str], ...]:
         """The prefixes of a query: sh:prefixes, owl:imports from there, sh:declare (§5.2.2)."""
-        todo, seen = self._values(node, "prefixes"), set[Identifier]()
+        holders = tuple(self._values(node, "prefixes"))
+        if holders not in self._prefixes_of:
+            found = self._declared(holders) if holders else self._all_prefixes()
+            self._prefixes_of[holders] = tuple(sorted(found))
+        return self._prefixes_of[holders]
+
+    def _declared(self, holders: Sequence[Identifier]) -> Iterator[tuple[str, str]]:
+        todo, seen = list(holders), set[Identifier]()
         found: dict[str, str] = {}
         while todo:
             holder = todo.pop(0)
@@ -680,7 +814,20 @@ class Shapes:
                     self._refuse(
                         holder, f"declares the prefix '{prefix}' for two namespaces.", "Keep one."
                     )
-        yield from sorted(found.items())
+        yield from found.items()
+
+    def _all_prefixes(self) -> Iterator[tuple[str, str]]:
+        """Every prefix that the shapes graph declares for one namespace, for a query that names
+        none (SHACL 1.2 SPARQL §3.2)."""
+        found: dict[str, set[str]] = {}
+        for holder in dict.fromkeys(self.statements.subjects.get(SH + "declare", [])):
+            for declaration in self._values(holder, "declare"):
+                for name in self._values(declaration, "prefix"):
+                    for namespace in self._values(declaration, "namespace"):
+                        found.setdefault(str(name), set()).add(str(namespace))
+        for prefix, namespaces in sorted(found.items()):
+            if len(namespaces) == 1:
+                yield prefix, namespaces.pop()
 
     # -- components that the shapes graph declares -----------------------------------------------
 
@@ -742,42 +889,175 @@ class Shapes:
                 query=query,
                 bound=tuple(values_of.items()),
                 optional=tuple(name for name in names if name not in values_of),
-                messages=query.messages or tuple(self._messages(component.node)),
+                messages=query.messages
+                or tuple(self._messages(component.node))
+                or tuple(self._messages(component.node, "labelTemplate")),
+                annotations=tuple(self._annotations(validator)),
             )
+
+    def _annotations(self, node: Identifier) -> Iterator[tuple[str, str, tuple[Identifier, ...]]]:
+        """The result annotations of a query (SHACL-AF §4)."""
+        for value in self._values(node, "resultAnnotation"):
+            predicate = self._one(value, "annotationProperty")
+            if not isinstance(predicate, URIRef):
+                self._refuse(
+                    node, "has a sh:resultAnnotation without property.",
+                    "Give it an IRI as sh:annotationProperty.",
+                )  # fmt: skip
+            name = self._one(value, "annotationVarName")
+            variable = str(name) if name is not None else re.split(r"[/#:]", str(predicate))[-1]
+            yield str(predicate), variable, tuple(self._values(value, "annotationValue"))
 
     # -- rules -----------------------------------------------------------------------------------
 
-    def _rules(self, node: Identifier) -> Iterator[Rule]:
-        for rule in self._values(node, "rule"):
-            yield from self.rules_of(rule, owner=node)
+    def rules(self, rule_set: str | None = None) -> list[Rule]:
+        """The rules of the shapes graph, or those of one of its rule sets, that are not switched
+        off. Raises ShapeError.
 
-    def rules_of(self, rule: Identifier, *, owner: Identifier) -> Iterator[Rule]:
-        """A rule, or all rules of a sh:RuleSet. Raises ShapeError."""
-        if URIRef(SH + "RuleSet") in self.statements.all(rule, RDF_TYPE):
-            for member in self._values(rule, "rule"):
-                yield from self.rules_of(member, owner=rule)
-            return
+        A rule of several shapes comes once, with all of them.
+        """
+        shapes: dict[Identifier, list[Identifier]] = {}
+        for shape in dict.fromkeys(self.statements.subjects.get(SH + "rule", [])):
+            for node in self._values(shape, "rule"):
+                shapes.setdefault(node, []).append(shape)
+        types = [SH + "Rule", SH + "SPARQLRule", SH + "TripleRule"]
+        templates = self.statements.instances(SH + "SPARQLRuleTemplate")
+        for cls in [*types, *templates]:
+            for node in self.statements.instances(str(cls)):
+                shapes.setdefault(node, [])
+        for node in list(shapes):
+            kinds = self.statements.all(node, RDF_TYPE)
+            if URIRef(SH + "SPARQLRuleTemplate") in kinds or node in templates:
+                del shapes[node]
+        chosen = list(shapes) if rule_set is None else self._members_of(URIRef(rule_set))
+        sets = self.statements.instances(SH + "RuleSet")
+        for node in [*sets, *shapes]:
+            if (rule_set is None or node in chosen) and self._values(node, "ruleProcessor"):
+                self._refuse(
+                    node, "has a sh:ruleProcessor, and none is known here.", "Leave it out."
+                )
+        found = []
+        for node in sorted(chosen, key=_order):
+            rule = self._rule(node, tuple(sorted(shapes.get(node, []), key=_order)))
+            if rule is not None:
+                found.append(rule)
+        return found
+
+    def _members_of(self, rule_set: Identifier) -> list[Identifier]:
+        """The rules of a rule set and of those that it includes."""
+        if URIRef(SH + "RuleSet") not in self.statements.all(rule_set, RDF_TYPE):
+            raise ShapeError(
+                f"there is no sh:RuleSet <{rule_set}>.",
+                where=", ".join(str(file) for file in self.files),
+                mend="Name a rule set of the shapes graph by its IRI.",
+            )
+        found: dict[Identifier, None] = {}
+        todo, seen = [rule_set], set[Identifier]()
+        while todo:
+            holder = todo.pop()
+            if holder in seen:
+                continue
+            seen.add(holder)
+            if self._values(holder, "ruleProcessor"):
+                self._refuse(
+                    holder, "has a sh:ruleProcessor, and none is known here.", "Leave it out."
+                )
+            found |= dict.fromkeys(self._values(holder, "hasRule"))
+            todo += self._values(holder, "includesRuleSet")
+        return list(found)
+
+    def _rule(self, rule: Identifier, shapes: tuple[Identifier, ...]) -> Rule | None:
         if self._flag(rule, "deactivated"):
-            return
+            return None
+        used = tuple(shape for shape in shapes if not self._flag(shape, "deactivated"))
+        if shapes and not used:
+            return None
+        conditions = [
+            c for c in self._values(rule, "condition") if not self._flag(c, "deactivated")
+        ]
+        conditions += [above for c in conditions for above in self._shapes_above(c)]
+        for condition in conditions:
+            self._check_cycles(self.shape(condition))
         common = {
             "node": rule,
+            "shapes": used,
             "order": self._decimal(rule, "order"),
             "layer": self._decimal(rule, "layer"),
             "once": self._flag(rule, "runOnce"),
-            "conditions": tuple(self._values(rule, "condition")),
+            "conditions": tuple(dict.fromkeys(conditions)),
+            "expected": tuple(str(value) for value in self._values(rule, "expectedPredicate")),
         }
         if self._values(rule, "construct"):
-            yield Rule(**common, query=self._query(rule, "construct", ("this",)))  # type: ignore[arg-type]
-            return
+            before = ("this",) if shapes else ()
+            return Rule(**common, query=self._query(rule, "construct", before))  # type: ignore[arg-type]
+        for kind in self.statements.all(rule, RDF_TYPE):
+            if URIRef(SH + "SPARQLRuleTemplate") in self.statements.all(kind, RDF_TYPE):
+                given = []
+                for predicate, name, optional in self._parameters(kind):
+                    value = next(iter(self.statements.all(rule, predicate)), None)
+                    if value is None and not optional:
+                        self._refuse(rule, f"has no <{predicate}>.", "Give it a value.")
+                    if value is not None:
+                        given.append((name, value))
+                before = (*(("this",) if shapes else ()), *(name for name, _ in given))
+                query = self._query(kind, "construct", before)
+                return Rule(**common, query=query, bound=tuple(given))  # type: ignore[arg-type]
         ends = [self._one(rule, name) for name in ("subject", "predicate", "object")]
-        if any(end is None for end in ends):
+        if all(end is None for end in ends):
             self._refuse(
                 rule,
-                f"is no rule that is known here, in sh:rule of {self.describe(owner)}.",
+                "is no rule that is known here.",
                 "Give it sh:construct, or sh:subject, sh:predicate and sh:object.",
             )
-        triple = tuple(self.expression(end, rule) for end in ends if end is not None)
-        yield Rule(**common, triple=triple)  # type: ignore[arg-type]
+        triple = tuple(
+            Expression("this") if end is None else self.expression(end, rule) for end in ends
+        )
+        for expression in triple:
+            for shape in _shapes_in(expression):
+                self._check_cycles(self.shape(shape))
+        return Rule(**common, triple=triple)  # type: ignore[arg-type]
+
+    def _shapes_above(self, condition: Identifier) -> Iterator[Identifier]:
+        """The shapes that are classes above a condition which is a class too."""
+        classes = self._classes
+        if condition not in classes:
+            return
+        for cls in classes:
+            above = cls != condition and condition in self.statements.below(str(cls))
+            if above and self.is_shape(cls) and not self._flag(cls, "deactivated"):
+                yield cls
+
+    def deriving(self, predicate: str) -> Iterator[tuple[Shape, Shape]]:
+        """The property shapes that give values of a predicate by sh:values or sh:defaultValue, each
+        with a shape whose targets are its subjects."""
+        names = ("values", "defaultValue")
+        for node in self.statements.with_value(SH + "path", URIRef(predicate)):
+            if any(self._values(node, name) for name in names) and not self._flag(
+                node, "deactivated"
+            ):
+                owners = [node, *self.statements.with_value(SH + "property", node)]
+                for owner in owners:
+                    if not self._flag(owner, "deactivated"):
+                        yield self.shape(node), self.shape(owner)
+
+    def default(self, node: Identifier) -> Expression | None:
+        """What the value of a property shape is where there is none."""
+        values = self._values(node, "defaultValue")
+        return self.expression(values[0], node) if values else None
+
+    def entailments(self) -> list[str]:
+        """The regimes of sh:entailment (SHACL §1.5), and rule sets named there."""
+        named = self.statements.subjects.get(SH + "entailment", [])
+        every = [str(v) for node in dict.fromkeys(named) for v in self._values(node, "entailment")]
+        return sorted(set(every))
+
+    def is_rule_set(self, iri: str) -> bool:
+        """Whether the shapes graph has a rule set of this name."""
+        return URIRef(SH + "RuleSet") in self.statements.all(URIRef(iri), RDF_TYPE)
+
+    def order_of(self, shape: Identifier) -> float:
+        """The execution order of a shape with rules (SHACL-AF §8.2.2)."""
+        return self._decimal(shape, "order")
 
     def _decimal(self, node: Identifier, name: str) -> float:
         value = self._one(node, name)
@@ -791,9 +1071,11 @@ class Shapes:
     def expression(
         self, node: Identifier, owner: Identifier, way: tuple[Identifier, ...] = ()
     ) -> Expression:
-        """A node expression (SHACL-AF §5). Raises ShapeError."""
+        """A node expression (SHACL-AF §5, SHACL 1.2 Node Expressions). Raises ShapeError."""
         if node == URIRef(SH + "this"):
             return Expression("this")
+        if node == NIL:
+            return Expression("list")
         if not isinstance(node, BNode):
             return Expression("constant", term=node)
         if node in way:
@@ -803,75 +1085,193 @@ class Shapes:
         def inner(value: Identifier) -> Expression:
             return self.expression(value, owner, way)
 
-        def nodes() -> tuple[Expression, ...]:
-            values = self._values(node, "nodes")
-            return (inner(values[0]),) if values else (Expression("this"),)
+        facts: dict[str, Identifier] = {}
+        for name, values in self.statements.triples.get(node, {}).items():
+            local = name.removeprefix(SHNEX) if name.startswith(SHNEX) else name.removeprefix(SH)
+            if local != name:
+                local = _SPELT_OTHERWISE.get(local, local)
+                if len(values) > 1 and local not in ("message", "prefixes"):
+                    self._refuse(owner, f"has {len(values)} values of <{name}>.", "Keep one.")
+                facts[local] = values[0]
+        if self._values(node, "message"):
+            facts.pop("message")
+        if self.statements.all(node, RDF + "first"):
+            return Expression(
+                "list", tuple(inner(part) for part in self.members(owner, node, "list"))
+            )
 
-        facts = {
-            name.removeprefix(SH): values[0]
-            for name, values in self.statements.triples.get(node, {}).items()
-            if name.startswith(SH)
-        }
+        def nodes() -> tuple[Expression, ...]:
+            chosen = facts.get("nodes", facts.get("focusNode"))
+            return (inner(chosen) if chosen is not None else Expression("this"),)
+
+        def shape(name: str) -> Identifier:
+            self.shape(facts[name])
+            return facts[name]
+
+        if "var" in facts and str(facts["var"]) in ("focusNode", "this", "value"):
+            return Expression("this")
         if "filterShape" in facts:
-            return Expression("filter", nodes(), term=facts["filterShape"])
+            if "nodes" not in facts:
+                self._refuse(owner, "has a sh:filterShape without sh:nodes.", "Add sh:nodes.")
+            return Expression("filter", nodes(), term=shape("filterShape"))
         if "path" in facts:
-            return Expression("path", nodes(), path=self.path(facts["path"], owner))
-        for name in ("union", "intersection"):
+            found = Expression("path", nodes(), path=self.path(facts["path"], owner))
+            return self._cut(facts, owner, found, inner, node)
+        for name, least in (("union", 2), ("intersection", 2), ("concat", 0)):
             if name in facts:
                 parts = tuple(inner(part) for part in self.members(owner, facts[name], name))
-                if len(parts) < 2:
+                if len(parts) < least:
                     self._refuse(
                         owner, f"has a sh:{name} of fewer than two members.", "Give it two."
                     )
-                return Expression(name, parts)
+                kind = "union" if name == "concat" else name
+                return self._cut(facts, owner, Expression(kind, parts), inner, node)
         if "minus" in facts:
             return Expression("minus", (*nodes(), inner(facts["minus"])))
         if "if" in facts:
             none = Expression("union")
             chosen = [inner(facts[name]) if name in facts else none for name in ("then", "else")]
             return Expression("if", (inner(facts["if"]), *chosen))
-        if "orderBy" in facts or "orderby" in facts:
-            by = inner(facts.get("orderBy", facts.get("orderby", NIL)))
-            return Expression("orderBy", (*nodes(), by), descending=self._flag(node, "desc"))
-        for name in ("limit", "offset"):
-            if name in facts:
-                self._number(owner, facts[name], name)
-                return Expression(name, nodes(), term=facts[name])
+        if "flatMap" in facts:
+            return Expression("flatMap", (*nodes(), inner(facts["flatMap"])))
+        if "instancesOf" in facts:
+            return Expression("instances", term=facts["instancesOf"])
+        if {"orderBy", "limit", "offset"} & facts.keys():
+            return self._cut(facts, owner, nodes()[0], inner, node)
         for name in ("distinct", "count", "min", "max", "sum", "exists"):
             if name in facts:
                 return Expression(name, (inner(facts[name]),))
+        for name in ("select", "ask"):
+            if name in facts:
+                return Expression(name, query=self._query(node, name, ("this", "shapesGraph")))
+        if "sparqlExpr" in facts:
+            text = f"SELECT ({facts['sparqlExpr']} AS ?result) {{}}"
+            query = Query("select", text, self._prefixes(node), node)
+            self.check(query, ("this",))
+            return Expression("select", query=query)
         others = [
             (name, values)
             for name, values in self.statements.triples.get(node, {}).items()
-            if name != RDF_TYPE
+            if name not in (RDF_TYPE, SH + "message")
         ]
-        if len(others) == 1:
+        if len(others) == 1 and len(others[0][1]) == 1:
             name, values = others[0]
-            arguments = tuple(inner(part) for part in self.members(owner, values[0], name))
-            return Expression("function", arguments, term=URIRef(name), query=self.function(name))
+            if values[0] == NIL or self.statements.all(values[0], RDF + "first"):
+                arguments = tuple(inner(part) for part in self.members(owner, values[0], name))
+                function = self.function(name, len(arguments))
+                if function is None:
+                    self._refuse(
+                        owner,
+                        f"calls the function <{name}>, which the shapes graph does not declare.",
+                        "Declare it as a sh:SPARQLFunction (SHACL-AF §4).",
+                    )
+                if len(arguments) > len(function.parameters):
+                    self._refuse(
+                        owner,
+                        f"calls <{name}> with {len(arguments)} arguments.",
+                        f"It has {len(function.parameters)} parameters.",
+                    )
+                return Expression("function", arguments, function=function)
         self._refuse(
             owner, "has a node expression that is not known here.", "SHACL-AF §5 lists the forms."
         )
 
-    def function(self, iri: str) -> Query | None:
-        """The query of a sh:SPARQLFunction, if the shapes graph declares that one."""
+    def _cut(
+        self,
+        facts: Mapping[str, Identifier],
+        owner: Identifier,
+        found: Expression,
+        inner: Callable[[Identifier], Expression],
+        node: Identifier,
+    ) -> Expression:
+        """An expression in order, and cut off, where its node says so."""
+        if "orderBy" in facts:
+            down = self._flag(node, "desc") or self.statements.all(node, SHNEX + "desc") == [TRUE]
+            parts = (found, inner(facts["orderBy"]))
+            found = Expression("orderBy", parts, descending=down)
+        for name in ("offset", "limit"):
+            if name in facts:
+                self._number(owner, facts[name], name)
+                found = Expression(name, (found,), term=facts[name])
+        return found
+
+    def function(self, iri: str, count: int) -> Function | None:
+        """The function of this name, for a call with that many arguments: a sh:SPARQLFunction of
+        the shapes graph, or one of SPARQL's own. Raises ShapeError."""
         node = URIRef(iri)
         if self._functions is None:
-            self._functions = set(self.statements.instances(SH + "SPARQLFunction"))
-        if node not in self._functions:
-            return None
-        names = [name for _, name, _ in self.parameters_in_order(node)]
-        form = "ask" if self._values(node, "ask") else "select"
-        return self._query(node, form, names)
+            self._functions = dict.fromkeys(self.statements.instances(SH + "SPARQLFunction"))
+        if node in self._functions:
+            known = self._functions[node]
+            if known is None:
+                parameters = self._parameters_in_order(node)
+                form = "ask" if self._values(node, "ask") else "select"
+                query = self._query(node, form, [name for name, _ in parameters])
+                if form == "select" and len(read_query(query.text, dict(query.prefixes)).PV) != 1:
+                    self._refuse(
+                        node, "has a query with several variables.", "Let its SELECT give one."
+                    )
+                known = self._functions[node] = Function(node, query, tuple(parameters))
+            return known
+        for namespace in SPARQL_FUNCTIONS:
+            if iri.startswith(namespace) and (
+                text := _sparql_call(iri.removeprefix(namespace), count)
+            ):
+                names = [f"a{place}" for place in range(count)]
+                lenient = iri.removeprefix(namespace).lower() in ("coalesce", "bound", "if")
+                query = Query("select", f"SELECT ({text} AS ?result) {{}}", (), node)
+                return Function(node, query, tuple((name, lenient) for name in names))
+        return None
 
-    def parameters_in_order(self, node: Identifier) -> list[tuple[str, str, bool]]:
-        """The parameters of a function as arguments are given to it (SHACL-AF §4)."""
+    def _parameters_in_order(self, node: Identifier) -> list[tuple[str, bool]]:
+        """The parameters of a function as arguments are given to it (SHACL-AF §4.1)."""
         order = {
-            str(self._one(parameter, "path")): (self._decimal(parameter, "order"), place)
-            for place, parameter in enumerate(self._values(node, "parameter"))
+            str(self._one(parameter, "path")): self._decimal(parameter, "order")
+            for parameter in self._values(node, "parameter")
         }
-        found = list(self._parameters(node))
-        return sorted(found, key=lambda parameter: (order[parameter[0]][0], parameter[1]))
+        found = sorted(self._parameters(node), key=lambda each: (order[each[0]], each[1]))
+        return [(name, optional) for _, name, optional in found]
+
+
+_SPELT_OTHERWISE = {"pathValues": "path", "orderby": "orderBy", "remove": "minus"}
+"""How other drafts call what a node expression is made of."""
+
+_OPERATORS = {
+    "plus": "+", "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "equals": "=",
+    "not-equals": "!=", "less-than": "<", "greater-than": ">", "less-than-or-equal": "<=",
+    "greater-than-or-equal": ">=", "logical-and": "&&", "logical-or": "||", "samevalue": "=",
+    "eq": "=", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=", "and": "&&", "or": "||",
+}  # fmt: skip
+_PREFIXED = {
+    "unary-minus": "-", "unary-plus": "+", "logical-not": "!", "not": "!", "unaryminus": "-"
+}  # fmt: skip
+_CALLS = {
+    "abs": (1, 1), "bnode": (0, 1), "bound": (1, 1), "ceil": (1, 1), "coalesce": (1, 99),
+    "concat": (0, 99), "contains": (2, 2), "datatype": (1, 1), "day": (1, 1), "floor": (1, 1),
+    "hours": (1, 1), "if": (3, 3), "iri": (1, 1), "isblank": (1, 1), "isiri": (1, 1),
+    "isliteral": (1, 1), "isnumeric": (1, 1), "isuri": (1, 1), "lang": (1, 1),
+    "langmatches": (2, 2), "lcase": (1, 1), "md5": (1, 1), "minutes": (1, 1), "month": (1, 1),
+    "now": (0, 0), "rand": (0, 0), "regex": (2, 3), "replace": (3, 4), "round": (1, 1),
+    "sameterm": (2, 2), "seconds": (1, 1), "sha1": (1, 1), "sha256": (1, 1), "sha384": (1, 1),
+    "sha512": (1, 1), "str": (1, 1), "strafter": (2, 2), "strbefore": (2, 2), "strdt": (2, 2),
+    "strends": (2, 2), "strlang": (2, 2), "strlen": (1, 1), "strstarts": (2, 2),
+    "struuid": (0, 0), "substr": (2, 3), "timezone": (1, 1), "tz": (1, 1), "ucase": (1, 1),
+    "uri": (1, 1), "uuid": (0, 0), "year": (1, 1),
+}  # fmt: skip
+
+
+def _sparql_call(name: str, count: int) -> str:
+    """A call of one of SPARQL's functions or operators, by the name that SHACL 1.2 gives it, with
+    ?a0, ?a1 … as arguments; '' if there is none for that many."""
+    name = name.lower()
+    arguments = [f"?a{place}" for place in range(count)]
+    if name in _OPERATORS and count >= 2:
+        return f" {_OPERATORS[name]} ".join(arguments)
+    if name in _PREFIXED and count == 1:
+        return f"{_PREFIXED[name]} {arguments[0]}"
+    name = {"encode": "ENCODE_FOR_URI", "encode_for_uri": "ENCODE_FOR_URI"}.get(name, name)
+    low, high = (1, 1) if name == "ENCODE_FOR_URI" else _CALLS.get(name, (1, 0))
+    return f"{name.upper()}({', '.join(arguments)})" if low <= count <= high else ""
 
 
 _INTEGERS = (
@@ -1090,15 +1490,15 @@ def _qualified(
         shapes._refuse(node, f"has {number} as sh:{name}.", "Write a number of at least 0.")
     disjoint = shapes._flag(node, "qualifiedValueShapesDisjoint")
     parents = shapes.statements.with_value(SH + "property", node)
-    siblings = {
+    siblings = dict.fromkeys(
         other
         for parent in parents
         for shape in shapes._values(parent, "property")
         for other in shapes._values(shape, "qualifiedValueShape")
-    }
+    )
     for value in qualified:
         _check_shape(shapes, node, "qualifiedValueShape", value)
-        others = sorted(siblings - {value}, key=_order) if disjoint else []
+        others = [other for other in siblings if other != value] if disjoint else []
         yield Constraint(name, _component(name), value, values=tuple(others), number=number)
 
 
@@ -1106,9 +1506,11 @@ def _sparql(shapes: Shapes, node: Identifier, name: str, path: Path | None) -> I
     for value in shapes._values(node, name):
         if not shapes._flag(value, "deactivated"):
             query = shapes._query(value, "select", ("this", "currentShape", "shapesGraph"))
+            severity = shapes._one(value, "severity")
             yield Constraint(
                 name, SH + "SPARQLConstraintComponent", query=query, source=value,
-                messages=query.messages,
+                messages=query.messages, severity=str(severity or ""),
+                annotations=tuple(shapes._annotations(value)),
             )  # fmt: skip
 
 
@@ -1141,10 +1543,16 @@ _READERS: Mapping[str, Reader] = {
 }
 
 
-def read_shapes(files: Iterable[File]) -> Shapes:
-    """The shapes of some files. Raises SourceError for a file that cannot be read."""
+def read_shapes(
+    files: Iterable[File], *, advanced: bool = False, memory: Memory | None = None
+) -> Shapes:
+    """The shapes of some files, with `advanced` also what SHACL-AF adds to them.
+
+    What `memory` knows of them is not worked out again. Raises SourceError for a file that cannot
+    be read.
+    """
     statements = Statements()
     found = tuple(files)
     for file in found:
         statements.read(file)
-    return Shapes(statements, found)
+    return Shapes(statements, found, advanced, memory or Memory(None))

@@ -6,8 +6,11 @@ import gzip
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
@@ -26,6 +29,21 @@ FORMATS = {
     ".n3": ox.RdfFormat.N3,
 }
 
+FORMS = {
+    "turtle": ox.RdfFormat.TURTLE,
+    "xml": ox.RdfFormat.RDF_XML,
+    "json-ld": ox.RdfFormat.JSON_LD,
+    "nt": ox.RdfFormat.N_TRIPLES,
+    "n3": ox.RdfFormat.N3,
+    "trig": ox.RdfFormat.TRIG,
+    "nquads": ox.RdfFormat.N_QUADS,
+}
+"""The formats by the names that pySHACL and rdflib give them."""
+
+_STATED: ContextVar[Mapping[Path, ox.RdfFormat]] = ContextVar(
+    "formats", default=MappingProxyType({})
+)
+
 ENTITY_LENGTH = 512
 """The most bytes that an XML entity may stand for: enough for any namespace, too few to swell."""
 
@@ -34,6 +52,18 @@ _ENTITY = re.compile(
     rb"(?:(?P<outside>SYSTEM|PUBLIC)|\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')"
 )
 _PLACE = re.compile(r"^Parser error .*?\d: ")
+
+
+@contextmanager
+def read_as(formats: Mapping[str, str]) -> Iterator[None]:
+    """A block in which these sources, each a file or `-`, are read in the format of that name in
+    FORMS, whatever their suffix says."""
+    stated = {Path(source): FORMS[form] for source, form in formats.items()}
+    before = _STATED.set({**_STATED.get(), **stated})
+    try:
+        yield
+    finally:
+        _STATED.reset(before)
 
 
 def files_of(source: str) -> list[Path]:
@@ -97,9 +127,10 @@ def files_in(
     return list(files.values()), refused
 
 
-def quads_in(file: Path) -> Iterator[ox.Quad]:
+def quads_in(file: Path, *, base: str | None = None) -> Iterator[ox.Quad]:
     """The quads of one file as the parser meets them; nothing else is opened or fetched.
 
+    Relative IRIs are relative to `base`, or else to the place of the file.
     Raises SourceError naming file, line and column where the file breaks its format's syntax, or
     holds what is not read here: triple terms and text direction (RDF 1.2), formulas (N3), a JSON-LD
     context kept elsewhere, XML entities that reach outside or swell.
@@ -110,7 +141,7 @@ def quads_in(file: Path) -> Iterator[ox.Quad]:
             _check_entities(file)
         with _opened(file) as stream:
             formulas = kind == ox.RdfFormat.N3
-            for quad in _parsed(file, kind, stream):
+            for quad in _parsed(file, kind, stream, base):
                 value = quad.object
                 if isinstance(value, ox.Literal):
                     if value.direction is not None:
@@ -145,17 +176,21 @@ def quads_in(file: Path) -> Iterator[ox.Quad]:
         ) from None
 
 
-def _parsed(file: Path, kind: ox.RdfFormat, stream: IO[bytes]) -> Iterator[ox.Quad]:
-    base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
+def _parsed(
+    file: Path, kind: ox.RdfFormat, stream: IO[bytes], base: str | None
+) -> Iterator[ox.Quad]:
+    if base is None:
+        base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
     # rename_blank_nodes keeps the blank nodes of two files apart
     return ox.parse(stream, format=kind, base_iri=base, rename_blank_nodes=True)
 
 
-def write_lines(file: Path, lines: Path, *, careful: bool = True) -> None:
+def write_lines(file: Path, lines: Path, *, careful: bool = True, base: str | None = None) -> None:
     """Add the quads of `file` to `lines` as N-Quads, as the serialiser spells them.
 
-    Unless `careful`, which takes longer, triple terms and text direction (RDF 1.2) may slip
-    through. Raises SourceError as `quads_in` does; then `lines` is as it was.
+    `base` is as for `quads_in`. Unless `careful`, which takes longer, triple terms and text
+    direction (RDF 1.2) may slip through. Raises SourceError as `quads_in` does; then `lines` is as
+    it was.
     """
     kind = _format_of(file) or ox.RdfFormat.TRIG
     careful = careful or str(file) == "-" or kind in (ox.RdfFormat.RDF_XML, ox.RdfFormat.N3)
@@ -165,12 +200,14 @@ def write_lines(file: Path, lines: Path, *, careful: bool = True) -> None:
             if not careful:
                 try:
                     with _opened(file) as stream:
-                        ox.serialize(_parsed(file, kind, stream), out, format=ox.RdfFormat.N_QUADS)
+                        ox.serialize(
+                            _parsed(file, kind, stream, base), out, format=ox.RdfFormat.N_QUADS
+                        )
                     return
                 except (SyntaxError, OSError, EOFError, ValueError, zlib.error):
                     out.truncate(start)  # the careful reading below says what is wrong
             try:
-                ox.serialize(quads_in(file), out, format=ox.RdfFormat.N_QUADS)
+                ox.serialize(quads_in(file, base=base), out, format=ox.RdfFormat.N_QUADS)
             except SourceError:
                 out.truncate(start)
                 raise
@@ -346,6 +383,8 @@ def _check_entities(file: Path) -> None:
 
 
 def _format_of(file: Path) -> ox.RdfFormat | None:
+    if stated := _STATED.get().get(file):
+        return stated
     suffixes = file.suffixes
     if suffixes and suffixes[-1].lower() == ".gz":
         suffixes = suffixes[:-1]

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from holdfast.assess import Progress, VentureAssessment, assess
-from holdfast.columns import Columns, project
+from holdfast.columns import Columns, Limits, project
 from holdfast.columns.asof import phases_of
 from holdfast.compare import Difference, changes
 from holdfast.errors import SourceError, UnknownNameError
@@ -52,15 +52,16 @@ def timeline(
     *,
     rules: Path | None = None,
     today: date | None = None,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Timeline:
     """A venture through its phases; one without phases through years; one without years today.
 
     `venture` is an IRI, or the name in which it ends. Raises HoldfastError for input that cannot
-    be used.
+    be used; `limits` are those of `assess`.
     """
     with _repeatable(sources) as files:
-        iri, label, names, earlier = _moments(files, venture, today or date.today())
+        iri, label, names, earlier = _moments(files, venture, today or date.today(), limits)
         moments: list[Moment] = []
         for place, name in enumerate(names):
             assessment = assess(
@@ -69,6 +70,7 @@ def timeline(
                 rules=rules,
                 today=today,
                 evidence=False,
+                limits=limits,
                 progress=_part(progress, place, len(names)),
             )
             seen = next((v for v in assessment.ventures if v.iri == iri), None)
@@ -86,10 +88,10 @@ def timeline(
 
 
 def _moments(
-    sources: Sequence[str], venture: str, today: date
+    sources: Sequence[str], venture: str, today: date, limits: Limits | None
 ) -> tuple[str, str, list[str | None], int]:
     """The venture's IRI and label, when to look at it, and how many earlier years are left out."""
-    columns = Columns()
+    columns = Columns(limits)
     columns.load(sources, background=read_ontology().files)
     project(columns, None, today)
     known = dict(

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import duckdb
 import pyoxigraph as ox
-from rdflib import BNode, Literal, URIRef, Variable
+from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 
-from holdfast.columns import Columns
-from holdfast.columns.store import SUBCLASS, quoted
-from holdfast.compile import Refusal
-from holdfast.compile.shapes import (
-    SHAPES_TABLE,
-    ShapePlan,
-    compile_conforming,
-    compile_constraints,
-    compile_construct,
-    compile_expressions,
-    compile_targets,
-    compile_values,
-)  # fmt: skip
+from holdfast.columns import Columns, Limits
+from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_values, constraints_of
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError
+from holdfast.memory import Memory, usual_memory
 from holdfast.reason.entailment import entail
-from holdfast.shapes import NODE_KINDS, Constraint, Path, Rule, Shape, Shapes, read_shapes, term_of
+from holdfast.reason.examination import Examination
+from holdfast.reason.inferring import Inference, Inferred
+from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes, term_of
 from holdfast.sources import files_in
-from holdfast.vocabulary import OWL, RDF_TYPE, RDFS, SH
+from holdfast.vocabulary import OWL, SH, XSD
 
-ROUNDS = 100
-"""How often rules may feed themselves before they are taken to make new nodes without end."""
-
-INFERENCES = ("none", "rdfs", "owlrl")
+INFERENCES = ("none", "rdfs", "owlrl", "both")
+TRUE = f'"true"^^<{XSD}boolean>'
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,8 @@ class Result:
     """One validation result (§3.6.2.2). `focus` and `value` are N-Triples terms.
 
     `constraint` is the node of a SPARQL constraint or an expression; `details` are the results of
-    the inner shape where the component is sh:node.
+    the inner shapes of sh:node, sh:and, sh:or and sh:xone; `annotations` are properties with their
+    values (SHACL-AF §4).
     """
 
     focus: str
@@ -58,16 +48,7 @@ class Result:
     messages: tuple[Literal, ...]
     constraint: Identifier | None = None
     details: tuple[Result, ...] = ()
-
-
-@dataclass(frozen=True)
-class Inferred:
-    """A triple that a rule of the shapes graph adds, its terms in N-Triples, and that rule."""
-
-    subject: str
-    predicate: str
-    value: str
-    rule: Identifier
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -82,6 +63,15 @@ class Report:
     inferred: tuple[Inferred, ...]
     shapes: Shapes
     columns: Columns
+
+    def reaches(self, severity: str) -> bool:
+        """Whether a result is of this severity (info, warning, violation, never) or above; one that
+        SHACL does not define is above all."""
+        ranks = ["info", "warning", "violation", "never"]
+        return any(
+            ranks.index(name if name in ranks[:2] else "violation") >= ranks.index(severity)
+            for name in (result.severity.removeprefix(SH).lower() for result in self.results)
+        )
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -105,48 +95,128 @@ def validate(
     allow: Iterable[str] = (),
     focus: Sequence[str] = (),
     only: Sequence[str] = (),
+    depth: int | None = None,
+    memory: Memory | None = None,
+    limits: Limits | None = None,
 ) -> Report:
     """The report on some data against some shapes, both files and folders of RDF.
 
     Without `shapes` the data hold their own. `ontology` takes part in the data graph; `inference`
-    is none, rdfs or owlrl; with `imports` local files named by owl:imports are read too. `advanced`
-    turns on SHACL-AF: query targets and rules, which with `iterate` run until they add nothing.
+    is none, rdfs, owlrl or both; with `imports` local files named by owl:imports are read too.
+    `advanced` turns on SHACL-AF: query targets and rules, which with `iterate` run until they add
+    nothing. What the shapes graph itself asks for with sh:entailment is done first.
     `abort` stops at the first result. Results whose severity is in `allow` (IRIs) do not count
     against the data. `focus` (IRIs) keeps to these nodes, `only` (IRIs) to these shapes.
+    Shapes that are more than `depth` deep, one inside the other, are refused.
 
     Raises SourceError, and ShapeError where the shapes graph is ill-formed: then nothing was run.
     """
+    loaded = _load(data, shapes, ontology, imports, advanced, memory, limits)
+    rule_sets: list[str | None] = [None] if advanced else []
+    for regime in loaded.shapes.entailments():
+        if regime in (SH + "Rules", SH + "RulesEntailment"):
+            rule_sets.append(None)
+            iterate = iterate or regime == SH + "RulesEntailment"
+        elif loaded.shapes.is_rule_set(regime):
+            rule_sets.append(regime)
+            iterate = True
+        elif regime in _REGIMES:
+            inference = inference if inference != "none" else _REGIMES[regime]
+        else:
+            raise ShapeError(
+                f"the shapes graph asks for the entailment <{regime}>, which is not known here.",
+                where=", ".join(str(file) for file in loaded.shapes.files),
+                mend="Known are sh:Rules, sh:RulesEntailment, rule sets, RDFS and OWL 2 RL.",
+            )
+    roots = loaded.shapes.named(only) if only else loaded.shapes.targeted()
+    if depth is not None:
+        loaded.shapes.check_depth(roots, depth)
+    found = _inferred(loaded, inference, rule_sets, iterate=iterate)
+    results = _Validation(loaded, abort=abort).results(focus, roots, named=bool(only))
+    loaded.shapes.memory.save()
+    allowed = set(allow)
+    return Report(
+        conforms=all(result.severity in allowed for result in results),
+        results=tuple(results),
+        inferred=tuple(found.inferred()),
+        shapes=loaded.shapes,
+        columns=loaded.columns,
+    )
+
+
+def infer(
+    data: Iterable[str],
+    shapes: Iterable[str] = (),
+    *,
+    ontology: Iterable[str] = (),
+    inference: str = "none",
+    imports: bool = False,
+    rule_sets: Sequence[str] = (),
+    once: bool = False,
+    memory: Memory | None = None,
+    limits: Limits | None = None,
+) -> tuple[Inferred, ...]:
+    """What the rules of a shapes graph add to some data (SHACL 1.2 Inference Rules).
+
+    `rule_sets` (IRIs) keeps to the rules of these; with `once` each rule runs once, as SHACL-AF has
+    it. The rest is as for `validate`.
+
+    Raises SourceError, and ShapeError where a rule is ill-formed or of a type not known here.
+    """
+    loaded = _load(data, shapes, ontology, imports, True, memory, limits)
+    found = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
+    loaded.shapes.memory.save()
+    return tuple(found.inferred())
+
+
+_REGIMES = {
+    "http://www.w3.org/ns/entailment/RDFS": "rdfs",
+    "http://www.w3.org/ns/owl-profile/RL": "owlrl",
+}
+
+
+def _load(
+    data: Iterable[str],
+    shapes: Iterable[str],
+    ontology: Iterable[str],
+    imports: bool,
+    advanced: bool,
+    memory: Memory | None,
+    limits: Limits | None,
+) -> Examination:
     sources = [*data, *ontology]
     data_files, _ = files_in(sources)
     shape_files, _ = files_in(list(shapes) or sources)
     if imports:
         data_files, shape_files = _imported(data_files), _imported(shape_files)
-    read = read_shapes(shape_files)
-    columns = Columns()
+    read = read_shapes(shape_files, advanced=advanced, memory=memory or usual_memory())
+    columns = Columns(limits)
     columns.load([str(file) for file in data_files])
     columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
-    run = _Run(columns, read, advanced=advanced, abort=abort)
-    run.types_as_stated = inference != "owlrl"
-    run.forget_types()
-    if inference == "rdfs":
-        run.infer_rdfs()
-    elif inference == "owlrl":
-        entail(columns)
-    elif inference != "none":
+    return Examination(columns, read)
+
+
+def _inferred(
+    examination: Examination, inference: str, rule_sets: Sequence[str | None], *, iterate: bool
+) -> Inference:
+    """What is inferred before validating: by a regime, then by the rules."""
+    if inference not in INFERENCES:
         raise HoldfastError(
             f"there is no inference '{inference}'.", mend=f"Use one of {', '.join(INFERENCES)}."
         )
-    if advanced:
-        run.infer(iterate=iterate)
-    results = run.results(focus, only)
-    allowed = set(allow)
-    return Report(
-        conforms=all(result.severity in allowed for result in results),
-        results=tuple(results),
-        inferred=tuple(run.inferred()),
-        shapes=read,
-        columns=columns,
-    )
+    shapes = examination.shapes
+    chosen = [None] if None in rule_sets else list(rule_sets)
+    rules = {rule.node: rule for name in chosen for rule in shapes.rules(name)}
+    found = Inference(examination)
+    examination.types_as_stated = inference not in ("owlrl", "both")
+    examination.forget_types()
+    if inference in ("rdfs", "both"):
+        found.infer_rdfs()
+    if inference in ("owlrl", "both"):
+        entail(examination.columns)
+    if rules:
+        found.run(list(rules.values()), iterate=iterate)
+    return found
 
 
 def check_shapes(sources: Iterable[str]) -> None:
@@ -177,190 +247,83 @@ def _imported(files: Iterable[File]) -> list[File]:
     return found
 
 
-class _Run:
-    """One dataset held against one shapes graph."""
+class _Validation:
+    """The validating of one dataset against one shapes graph."""
 
-    def __init__(self, columns: Columns, shapes: Shapes, *, advanced: bool, abort: bool) -> None:
-        self.columns = columns
-        self.shapes = shapes
-        self.advanced = advanced
+    def __init__(self, examination: Examination, *, abort: bool) -> None:
+        self.examination = examination
+        self.shapes = examination.shapes
+        self.columns = examination.columns
         self.abort = abort
-        self.types_as_stated = True
-        self.rules: list[Identifier] = []
-        self._first = 0
-        self._tables = 0
-        self._shapes_loaded = False
-        self._viewed = -1
 
-    # -- statements ------------------------------------------------------------------------------
-
-    def execute(self, shape: Shape, found: ShapePlan, table: str) -> int:
-        """Put what a plan gives into a temporary table; returns the number of rows."""
-        plan, columns = found.plan, self.columns
-        for name in sorted(plan.tables):
-            if name.startswith(SHAPES_TABLE):
-                self._load_shapes(name)
-            else:
-                columns.table(name)
-        if '"*" ' in plan.sql:
-            self._view_all()
-        if '"*nodes" ' in plan.sql:
-            self._list_nodes()
-        for name, pattern in found.regexes:
-            self._match(name, pattern)
-        columns.learn(plan.constants.values())
-        bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
-        try:
-            done = columns.con.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS {plan.sql}", bound
-            ).fetchone()
-        except duckdb.Error as error:
-            raise ShapeError(
-                f"the plan of {self.shapes.describe(shape.node)} failed:"
-                f" {str(error).splitlines()[0]}.",
-                where=self.shapes.place(shape.node),
-                mend="This is a fault in Holdfast's compiler; please report the shape.",
-            ) from error
-        return int(done[0]) if done else 0
-
-    def refused(self, shape: Shape, refusal: Refusal) -> ShapeError:
-        """The error for what is not compiled."""
-        return ShapeError(
-            f"{self.shapes.describe(shape.node)} has {refusal.construct}, which is not compiled.",
-            where=self.shapes.place(shape.node),
-            mend=refusal.mend or "Write the shape without it.",
-        )
-
-    def _view_all(self) -> None:
-        predicates = sorted(self.columns.predicates.items())
-        if len(predicates) == self._viewed:
-            return
-        self._viewed = len(predicates)
-        branches = " UNION ALL ".join(
-            f"SELECT s, {number}::BIGINT AS p, o, c, t FROM {quoted(predicate)}"
-            for predicate, number in predicates
-        )
-        self.columns.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {branches}')
-
-    def _list_nodes(self) -> None:
-        self._view_all()
-        self.columns.con.execute(
-            'CREATE OR REPLACE TEMP TABLE "*nodes" AS SELECT DISTINCT n FROM'
-            ' (SELECT unnest([s, o]) AS n FROM "*")'
-        )
-
-    def _match(self, name: str, pattern: str) -> None:
-        """List the terms that match a regular expression that only Python knows."""
-        matches = re.compile(pattern).search
-        rows = self.columns.rows("SELECT id, lex FROM terms WHERE cls <> 1")
-        ids = [number for number, text in rows if matches(text)]
-        self.columns.con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT unnest($ids::BIGINT[]) AS id",
-            {"ids": ids},
-        )
-
-    def _load_shapes(self, table: str) -> None:
-        """Make the tables of the shapes graph, and this one."""
-        con = self.columns.con
-        if not self._shapes_loaded:
-            self._shapes_loaded = True
-            triples = [
-                (n3_of(subject), predicate, n3_of(value))
-                for subject, facts in self.shapes.statements.triples.items()
-                for predicate, values in facts.items()
-                for value in values
-            ]
-            self.columns.learn({n3 for s, p, o in triples for n3 in (s, f"<{p}>", o)})
-            known = self.columns.id_of
-            rows = [(known(s), known(f"<{p}>"), known(o)) for s, p, o in triples]
-            every = quoted(SHAPES_TABLE + "*")
-            con.execute(
-                f"CREATE TEMP TABLE {every} AS SELECT unnest($s::BIGINT[]) AS s,"
-                " unnest($p::BIGINT[]) AS p, unnest($o::BIGINT[]) AS o, 0::TINYINT AS c,"
-                " 0::BIGINT AS t",
-                {"s": [r[0] for r in rows], "p": [r[1] for r in rows], "o": [r[2] for r in rows]},
-            )
-        predicate = table.removeprefix(SHAPES_TABLE)
-        if predicate:
-            number = self.columns.id_of(f"<{predicate}>")
-            con.execute(
-                f"CREATE OR REPLACE TEMP VIEW {quoted(table)} AS SELECT s, o, c, t FROM"
-                f" {quoted(SHAPES_TABLE + '*')} WHERE p = {number}"
-            )
-
-    # -- validating ------------------------------------------------------------------------------
-
-    def results(self, focus: Sequence[str], only: Sequence[str]) -> list[Result]:
-        """The results of all shapes, in a fixed order."""
-        roots = self.shapes.named(only) if only else self.shapes.targeted(advanced=self.advanced)
+    def results(self, focus: Sequence[str], roots: Sequence[Shape], *, named: bool) -> list[Result]:
+        """The results of some shapes, in a fixed order; those that are `named` and not found by
+        their targets take `focus` as it is."""
+        wanted = [self.columns.id_of(f"<{iri}>") for iri in focus]
         found: list[Result] = []
+        terms: set[str] = set()
+        for shape in roots:
+            for plan in (self.examination.targets(shape), *self._plans(shape)):
+                terms.update(plan.plan.constants.values())
+        self.columns.learn(sorted(terms))  # at once, for each look into the dictionary takes time
         for shape in roots:
             if shape.deactivated:
                 continue
-            table = self._targets(shape, focus, given=bool(only and focus))
-            found += self._results(shape, table)
+            if named and focus:
+                table, count = self.examination.nodes(wanted), len(wanted)
+            else:
+                table, count = self.examination.focus_of(shape, wanted)
+            if count:
+                found += self._results(shape, table)
             if self.abort and found:
                 del found[1:]
                 break
         return sorted(found, key=_place)
 
-    def _targets(self, shape: Shape, focus: Sequence[str], *, given: bool) -> str:
-        con = self.columns.con
-        wanted = [self.columns.id_of(f"<{iri}>") for iri in focus]
-        table = self._fresh("focus")
-        if given:
-            con.execute(
-                f"CREATE TEMP TABLE {table} AS SELECT unnest($ids::BIGINT[]) AS this, 1 AS n",
-                {"ids": wanted},
-            )
-            return table
-        try:
-            found = compile_targets(self.shapes, shape)
-        except Refusal as refusal:
-            raise self.refused(shape, refusal) from None
-        self.execute(shape, found, "targets_found")
-        kept = "WHERE this IN (SELECT unnest($ids::BIGINT[]))" if focus else ""
-        con.execute(
-            f"CREATE TEMP TABLE {table} AS SELECT this, 1 AS n FROM targets_found {kept}",
-            {"ids": wanted} if focus else {},
+    def _plans(self, shape: Shape) -> list[ShapePlan]:
+        return self.examination.plans(
+            shape.node, "constraints", lambda: compile_constraints(self.shapes, shape)
         )
-        return table
-
-    def _fresh(self, name: str) -> str:
-        self._tables += 1
-        return f"{name}_{self._tables}"
 
     def _results(self, shape: Shape, focus: str) -> list[Result]:
         """What a shape finds at fault in the focus nodes (this, n), each reported n times."""
-        if shape.deactivated or not self.columns.value(f"SELECT count(*) FROM {focus}"):
+        if shape.deactivated:
             return []
-        try:
-            plans = compile_constraints(self.shapes, shape, focus)
-        except Refusal as refusal:
-            raise self.refused(shape, refusal) from None
+        examination = self.examination
+        core, queries = constraints_of(shape)
+        groups = [*([core] if core else []), *((constraint,) for constraint in queries)]
         found: list[Result] = []
-        for plan in plans:
-            if self.execute(shape, plan, "found"):
-                found += self._read(shape, plan, focus)
+        for plan, constraints in zip(self._plans(shape), groups, strict=True):
+            if examination.execute(shape.node, plan, "found", focus):
+                found += self._read(shape, plan, constraints, focus)
                 if self.abort:
                     return found
+        if not shape.properties:
+            return found
         inner = focus
-        if shape.properties and shape.path is not None:
-            inner = self._fresh("focus")
-            self.execute(shape, compile_values(self.shapes, shape, focus), "values_found")
+        if shape.path is not None:
+            inner = examination.fresh("focus")
+            (plan,) = examination.plans(
+                shape.node, "values", lambda: [compile_values(self.shapes, shape)]
+            )
+            examination.execute(shape.node, plan, "values_found", focus)
             self.columns.con.execute(
                 f"CREATE TEMP TABLE {inner} AS SELECT value AS this, sum(n)::BIGINT AS n"
                 f" FROM values_found JOIN {focus} USING (this) GROUP BY value"
             )
+            if not self.columns.value(f"SELECT count(*) FROM {inner}"):
+                return found
         for node in shape.properties:
             found += self._results(self.shapes.shape(node), inner)
             if self.abort and found:
                 break
         return found
 
-    def _read(self, shape: Shape, plan: ShapePlan, focus: str) -> list[Result]:
+    def _read(
+        self, shape: Shape, plan: ShapePlan, constraints: Sequence[Constraint], focus: str
+    ) -> list[Result]:
         if plan.names:
-            return self._read_solutions(shape, plan, focus)
+            return self._read_solutions(shape, plan, constraints[0], focus)
         rows = self.columns.rows(
             f"SELECT k, n, a.n3, b.n3, p.lex, extra FROM found JOIN {focus} USING (this)"
             " JOIN terms a ON a.id = this LEFT JOIN terms b ON b.id = value"
@@ -369,7 +332,7 @@ class _Run:
         made: list[Result] = []
         wording: dict[tuple[int, str | None], tuple[Literal, ...]] = {}
         for place, times, node, value, predicate, extra in rows:
-            constraint = plan.constraints[place]
+            constraint = constraints[place]
             if (place, extra) not in wording:
                 wording[place, extra] = self._messages(shape, constraint, extra)
             result = Result(
@@ -383,36 +346,33 @@ class _Run:
                 constraint=constraint.source,
             )
             made += [result] * times
-        return self._detailed(plan, made)
+        return made if self.abort else self._detailed(constraints, made)
 
-    def _detailed(self, plan: ShapePlan, results: list[Result]) -> list[Result]:
-        """The results with what the inner shapes of sh:node find."""
-        nodes = {c.component: [] for c in plan.constraints if c.kind == "node"}  # type: ignore[var-annotated]
-        if not nodes or self.abort:
-            return results
-        inner: dict[str, list[Result]] = {}
-        values = {r.value for r in results if r.value and r.component in nodes}
-        if not values:
-            return results
-        for constraint in plan.constraints:
-            if constraint.kind == "node" and constraint.value is not None:
-                table = self._fresh("focus")
-                ids = sorted(self.columns.ids_of(values).values())
-                self.columns.con.execute(
-                    f"CREATE TEMP TABLE {table} AS SELECT unnest($ids::BIGINT[]) AS this, 1 AS n",
-                    {"ids": ids},
-                )
-                for detail in sorted(
-                    self._results(self.shapes.shape(constraint.value), table), key=_place
-                ):
+    def _detailed(self, constraints: Sequence[Constraint], results: list[Result]) -> list[Result]:
+        """The results with what the inner shapes of sh:node, sh:and, sh:or and sh:xone find."""
+        nested = [c for c in constraints if c.kind in ("node", "and", "or", "xone")]
+        for constraint in nested:
+            component = constraint.component
+            values = {r.value for r in results if r.value and r.component == component}
+            if not values:
+                continue
+            table = self.examination.nodes(sorted(self.columns.ids_of(values).values()))
+            inner: dict[str, list[Result]] = {}
+            shapes = constraint.values if constraint.kind != "node" else (constraint.value,)
+            for node in dict.fromkeys(node for node in shapes if node is not None):
+                for detail in sorted(self._results(self.shapes.shape(node), table), key=_place):
                     inner.setdefault(detail.focus, []).append(detail)
-        return [
-            replace(r, details=tuple(inner.get(r.value or "", ()))) if r.component in nodes else r
-            for r in results
-        ]
+            results = [
+                replace(r, details=(*r.details, *inner.get(r.value or "", ())))
+                if r.component == component
+                else r
+                for r in results
+            ]
+        return results
 
-    def _read_solutions(self, shape: Shape, plan: ShapePlan, focus: str) -> list[Result]:
-        constraint = plan.constraints[0]
+    def _read_solutions(
+        self, shape: Shape, plan: ShapePlan, constraint: Constraint, focus: str
+    ) -> list[Result]:
         columns, joins = [], ""
         for place, (name, kind) in enumerate(plan.plan.columns):
             if kind == "id":
@@ -426,6 +386,13 @@ class _Run:
         for times, *terms in rows:
             bound = {n: t for n, t in zip(plan.names, terms, strict=True) if t is not None}
             node = bound["this"]
+            if bound.get("failure") == TRUE:  # §5.3.2
+                raise ShapeError(
+                    f"{self.shapes.describe(shape.node)} has a query that gives ?failure true for"
+                    f" {words(node)}.",
+                    where=self.shapes.place(shape.node),
+                    mend="The query says by this that it cannot be answered.",
+                )
             value = bound.get("value", node if shape.path is None else None)
             path = shape.path
             if bound.get("path", "").startswith("<"):
@@ -435,15 +402,22 @@ class _Run:
                 found = term_of(_term(bound["message"]))
                 messages = (found,) if isinstance(found, Literal) else messages
             messages = tuple(_filled(m, {**given, **bound}) for m in messages)
+            annotations = []
+            for predicate, variable, defaults in constraint.annotations:
+                if variable in bound or variable in given:
+                    annotations.append((predicate, {**given, **bound}[variable]))
+                else:
+                    annotations += [(predicate, n3_of(term)) for term in defaults]
             result = Result(
                 focus=node,
                 path=path,
                 value=value,
                 shape=shape.node,
                 component=constraint.component,
-                severity=shape.severity,
+                severity=constraint.severity or shape.severity,
                 messages=messages or self._messages(shape, constraint, None),
                 constraint=constraint.source,
+                annotations=tuple(annotations),
             )
             made += [result] * times
         return made
@@ -457,152 +431,6 @@ class _Run:
             given |= {name: n3_of(term) for name, term in constraint.bound}
             return tuple(_filled(message, given) for message in own)
         return (Literal(_sentence(self.shapes, shape, constraint, extra)),)
-
-    # -- inferring -------------------------------------------------------------------------------
-
-    def forget_types(self) -> None:
-        """Leave rdf:type as it was stated: SHACL asks for sub-classes where it wants them."""
-        if not self.types_as_stated:
-            return
-        table = self.columns.table(RDF_TYPE)
-        self.columns.con.execute(f"DELETE FROM {table} WHERE r = {SUBCLASS}")
-
-    def _add(self, predicate: str, rows: str, rule: int, params: dict[str, Any]) -> int:
-        added = self.columns.add(predicate, rows, rule, params)
-        if predicate == RDF_TYPE:
-            self.forget_types()
-        return added
-
-    def infer_rdfs(self) -> None:
-        """Add what follows by sub-properties, sub-classes, domains and ranges (RDF 1.1 §9.2)."""
-        columns, number = self.columns, self._number(URIRef(RDFS))
-        below, above = RDFS + "subPropertyOf", RDFS + "subClassOf"
-        for name in (below, above, RDFS + "domain", RDFS + "range", RDF_TYPE):
-            columns.table(name)
-        added = 1
-        while added:
-            added = 0
-            for name in (below, above):
-                table = quoted(name)
-                rows = f"SELECT a.s, b.o, 0 AS c FROM {table} a JOIN {table} b ON a.o = b.s"
-                added += self._add(name, rows, number, {})
-            pairs = f"FROM {quoted(below)} JOIN terms a ON a.id = s JOIN terms b ON b.id = o"
-            for low, high in columns.rows(f"SELECT a.lex, b.lex {pairs} WHERE a.cls + b.cls = 0"):
-                rows = f"SELECT s, o, 0 AS c FROM {columns.table(low)}"
-                added += self._add(high, rows, number, {})
-            for name, end in (("domain", "s"), ("range", "o")):
-                ends = columns.rows(
-                    f"SELECT lex, o FROM {quoted(RDFS + name)} JOIN terms ON id = s WHERE cls = 0"
-                )
-                for predicate, cls in ends:
-                    table = columns.table(predicate)
-                    rows = f"SELECT {end} AS s, {cls}::BIGINT AS o, 0 AS c FROM {table}"
-                    added += self._add(RDF_TYPE, f"{rows} WHERE {end} % 2 = 0", number, {})
-            rows = (
-                f"SELECT a.s, b.o, 0 AS c FROM {quoted(RDF_TYPE)} a"
-                f" JOIN {quoted(above)} b ON a.o = b.s"
-            )
-            added += self._add(RDF_TYPE, rows, number, {})
-
-    def infer(self, *, iterate: bool) -> None:
-        """Run the rules of the shapes graph (SHACL-AF §8), layer by layer, in their order.
-
-        Raises ShapeError where rules that iterate add triples without end.
-        """
-        self._first = self.columns.next_triple
-        held = self.shapes.statements.subjects.get(SH + "rule", [])
-        shapes = [self.shapes.shape(node) for node in dict.fromkeys(held)]
-        pairs = sorted(
-            ((s, rule) for s in shapes if s.targets and not s.deactivated for rule in s.rules),
-            key=lambda pair: (pair[1].layer, pair[1].order, str(pair[0].node), str(pair[1].node)),
-        )
-        for layer in sorted({rule.layer for _, rule in pairs}):
-            here = [(shape, rule) for shape, rule in pairs if rule.layer == layer]
-            for turn in range(ROUNDS):
-                added = 0
-                for shape, rule in here:
-                    if not (turn and rule.once):
-                        added += self._apply(shape, rule)
-                if not added or not iterate:
-                    break
-            else:
-                shape, rule = here[-1]
-                raise ShapeError(
-                    f"the rules still add triples after {ROUNDS} rounds.",
-                    where=self.shapes.place(rule.node if rule else shape.node),
-                    mend="A rule makes a new node each round: give it sh:runOnce true, or a"
-                    " sh:condition that ends it.",
-                )
-
-    def _apply(self, shape: Shape, rule: Rule) -> int:
-        """Add what one rule infers; returns how many triples are new."""
-        columns = self.columns
-        table = self._targets(shape, (), given=False)
-        try:
-            if rule.conditions:
-                kept = self._fresh("focus")
-                conforming = compile_conforming(self.shapes, rule.conditions, table)
-                self.execute(shape, conforming, kept)
-                table = kept
-            if rule.triple is not None:
-                self.execute(shape, compile_expressions(self.shapes, rule.triple, table), "made")
-                made = ["SELECT e0 AS s, e1 AS p, e2 AS o FROM made"]
-            else:
-                assert rule.query is not None
-                plan, template = compile_construct(self.shapes, rule.query, table)
-                self.execute(shape, plan, "made")
-                made = [self._templated(rule, plan, triple) for triple in template]
-        except Refusal as refusal:
-            raise self.refused(shape, refusal) from None
-        number, added = self._number(rule.node), 0
-        for query in made:
-            columns.con.execute(f"CREATE OR REPLACE TEMP TABLE new_triples AS {query}")
-            predicates = columns.rows(
-                "SELECT DISTINCT lex, p FROM new_triples JOIN terms ON id = p WHERE cls = 0"
-                " ORDER BY 1"
-            )
-            for predicate, identifier in predicates:
-                rows = f"SELECT s, o, 0 AS c FROM new_triples WHERE p = {identifier}"
-                added += self._add(predicate, rows, number, {})
-        return added
-
-    def _templated(self, rule: Rule, plan: ShapePlan, triple: tuple[Any, Any, Any]) -> str:
-        """A query for the triples that one line of a template makes of the table `made`."""
-        columns, joins = [], ""
-        kinds = dict(plan.plan.columns)
-        row = ", ".join(f'"v_{name}"' for name in sorted(kinds))
-        for letter, term in zip("spo", triple, strict=True):
-            if isinstance(term, Variable) and str(term) not in kinds:
-                columns.append(f"NULL::BIGINT AS {letter}")
-            elif isinstance(term, Variable) and kinds[str(term)] == "id":
-                columns.append(f'm."v_{term}" AS {letter}')
-            elif isinstance(term, Variable | BNode):
-                text = f'"v_{term}"'
-                if isinstance(term, BNode):  # one node for each solution, the same in each round
-                    text = f"'_:' || md5(concat_ws('|', '{n3_of(rule.node)}', '{term}', {row}))"
-                self.columns.add_terms(f"SELECT {text} FROM made")
-                joins += f" LEFT JOIN terms t_{letter} ON t_{letter}.n3 = {text}"
-                columns.append(f"t_{letter}.id AS {letter}")
-            else:
-                columns.append(f"{self.columns.id_of(n3_of(term))}::BIGINT AS {letter}")
-        return f"SELECT {', '.join(columns)} FROM made m{joins}"
-
-    def _number(self, rule: Identifier) -> int:
-        if rule not in self.rules:
-            self.rules.append(rule)
-        return self.rules.index(rule) + 1
-
-    def inferred(self) -> Iterator[Inferred]:
-        """What the rules of the shapes graph have added, in order."""
-        if not self._first:
-            return
-        for predicate in sorted(self.columns.predicates):
-            rows = self.columns.rows(
-                f"SELECT a.n3, b.n3, r FROM {quoted(predicate)} JOIN terms a ON a.id = s"
-                f" JOIN terms b ON b.id = o WHERE r > 0 AND t >= {self._first} ORDER BY 1, 2"
-            )
-            for subject, value, rule in rows:
-                yield Inferred(subject, f"<{predicate}>", value, self.rules[rule - 1])
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -53,3 +53,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def short(iri: str) -> str:
     """An IRI as people write it in Turtle: `hf:fit` for a term of ours, else the IRI."""
     return "hf:" + iri.removeprefix(HF) if iri.startswith(HF) else iri
+
+
+UNNAMED = "an unnamed record"
+"""What a blank node without a label is called in a sentence."""
+
+
+def readable(iri: str) -> str:
+    """A thing without a label in words: the last part of its IRI."""
+    if iri.startswith(HF):
+        return iri.removeprefix(HF).replace("-", " ")
+    tail = iri.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
+    return tail.replace("-", " ") or iri

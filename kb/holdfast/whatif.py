@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -15,8 +15,11 @@ from holdfast.answers import answer
 from holdfast.assess import Assessment, Finding, VentureAssessment, judged_ventures
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, UnknownNameError
+from holdfast.explain import Explanation, Step, explained
 from holdfast.queries import Operation, QuerySyntaxError, read_operations
 from holdfast.reason.edits import Quad
+from holdfast.reason.entailment import contradictions
+from holdfast.reason.whynot import tried_for
 from holdfast.vocabulary import BASES, DCTERMS, HF, RDFS, SKOS, XSD, nearest, short
 
 PREFIXES = {
@@ -66,6 +69,27 @@ class Outcome:
     change: Change = Change()
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Why a finding would be lost.
+
+    `before` is its proof as things are. `gone` are the premises of that proof that would no longer
+    hold; `fails` is the pattern of the rule that would then fail, in words.
+    """
+
+    before: Explanation
+    gone: tuple[Step, ...]
+    fails: str
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why the findings of an outcome would be gained (as proved after the change) and lost."""
+
+    gained: tuple[Explanation, ...]
+    lost: tuple[Loss, ...]
+
+
 def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change]) -> Outcome:
     """What would be found otherwise, had the change been made; nothing is changed by asking.
 
@@ -86,6 +110,9 @@ def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change
             touched |= changed.ventures
             anew = anew or changed.anew
             made.append(step)
+        clashes = contradictions(assessment.columns, edits.reasoner.forbidding)
+        touched |= {venture for one in clashes for venture in one.ventures}
+        touched |= set(_clashing(assessment))
         after = {
             venture.iri: venture
             for venture in judged_ventures(
@@ -93,6 +120,7 @@ def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change
                 assessment.ontology,
                 evidence=False,
                 among=None if anew else touched,
+                clashes=clashes,
             )
         }
     if not anew:
@@ -117,6 +145,79 @@ def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change
             tuple(quad for step in made for quad in step.removed),
         ),
     )
+
+
+def reasons_for(
+    assessment: Assessment, change: Change | Sequence[Operation | Change], outcome: Outcome
+) -> Reasons:
+    """Why a change would have its outcome; nothing is changed by asking.
+
+    The change is made once more, so that what is found after it can be proved, and what was found
+    before it can be held against it.
+    """
+    edits = assessment.edits()
+    before = explained(assessment, [finding for _, finding in outcome.lost])
+    losses: list[Loss] = []
+    with edits.undone():
+        for part in [change] if isinstance(change, Change) else change:
+            step = part if isinstance(part, Change) else _change_of(assessment, part)
+            edits.apply(_where_stated(assessment, step.removed), step.added)
+        after = replace(assessment, reasoner=edits.reasoner, _edits=None)
+        for (venture, finding), explanation in zip(outcome.lost, before, strict=True):
+            gone = tuple(step for step in _steps(explanation.proof) if not _holds(assessment, step))
+            losses.append(Loss(explanation, gone, _failing(after, venture, finding)))
+        gained = explained(after, [finding for _, finding in outcome.gained])
+    return Reasons(tuple(gained), tuple(losses))
+
+
+def _steps(step: Step) -> Iterator[Step]:
+    """The steps below a step, each before those that it rests on."""
+    for below in step.premises:
+        yield below
+        yield from _steps(below)
+
+
+def _holds(assessment: Assessment, step: Step) -> bool:
+    """Whether what a step says is there now, as far as it is said by triples."""
+    columns = assessment.columns
+    if step.kind == "finding":
+        return bool(
+            columns.value(
+                "SELECT count(*) FROM findings JOIN terms ON id = node WHERE n3 = $n3",
+                {"n3": f"<{step.iri}>"},
+            )
+        )
+    ids = columns.ids_of({term for triple in step.triples for term in triple})
+    return all(
+        p[1:-1] in columns.predicates
+        and s in ids
+        and o in ids
+        and columns.value(
+            f"SELECT count(*) FROM {columns.table(p[1:-1])} WHERE s = $s AND o = $o",
+            {"s": ids[s], "o": ids[o]},
+        )
+        for s, p, o in step.triples
+    )
+
+
+def _failing(assessment: Assessment, venture: str, finding: Finding) -> str:
+    """The pattern of a finding's rule that fails for its venture, where the rule is silent."""
+    rule = next((rule for rule in assessment.rules if rule.id == finding.rule), None)
+    columns = assessment.columns
+    node = columns.ids_of([f"<{venture}>"]).get(f"<{venture}>", -1)
+    if rule is None or columns.value(
+        "SELECT count(*) FROM findings WHERE venture = $v AND rule = $r",
+        {"v": node, "r": assessment.reasoner.number.get(rule.id, -1)},
+    ):
+        return ""
+    tried = tried_for(assessment.reasoner, rule, node, follow=False).tried
+    return tried[-1].pattern if tried and not tried[-1].met else ""
+
+
+def _clashing(assessment: Assessment) -> Iterable[int]:
+    """The ventures that a contradiction concerns before the change."""
+    named = {f"<{iri}>" for clash in assessment.inconsistencies for iri in clash.ventures}
+    return assessment.columns.ids_of(named).values() if named else ()
 
 
 def operations_in(text: str, *, where: str) -> list[Operation]:

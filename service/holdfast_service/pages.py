@@ -1,126 +1,116 @@
-"""The pages: all ventures with their standings, and one venture with its findings."""
+"""Pages for people: templates, filled with what every page needs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlencode
 
 import flask
-from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, SecurityError
+import pyoxigraph as ox
 
 import holdfast
-from holdfast.assess import Assessment, VentureAssessment
 from holdfast.vocabulary import BASES, CONSTITUTIVE
-
-VENTURES_PER_PAGE = 200
-
-# Worst first: how a standing on one basis counts when ventures are put in order.
-CONCERN = {"weak": 3, "contested": 2, "unknown": 0, "hoped": 0, "sound": 0}
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+from holdfast_service.entities import Entity, label_of, statements
+from holdfast_service.landscape import Landscape
+from holdfast_service.window import DERIVED, Window
 
 
-def create_app(
-    assessment: Assessment, *, trusted_hosts: Sequence[str] | None = None
-) -> flask.Flask:
-    """The pages of `assessment`, which is not changed and is never read again from its sources.
+class Pages:
+    """The pages of one window."""
 
-    `trusted_hosts` are the host names under which a request is answered, any where it is None.
-    A window on loopback must name them, or else a page elsewhere could read it by pointing a
-    name of its own at this machine.
-    """
-    app = flask.Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = list(trusted_hosts) if trusted_hosts is not None else None
-    app.jinja_env.globals.update(
-        assessment=assessment, bases=BASES, levers=CONSTITUTIVE, version=holdfast.__version__
-    )
-    by_slug = ventures_by_slug(assessment.ventures)
-    in_order = sorted(by_slug.items(), key=lambda item: (-concern(item[1]), item[1].label, item[0]))
+    def __init__(self, window: Window) -> None:
+        self._window = window
 
-    @app.get("/")
-    def landscape() -> str:
-        sought = flask.request.args.get("name", "").strip()
-        found = [
-            (slug, venture)
-            for slug, venture in in_order
-            if sought.casefold() in venture.label.casefold()
-        ]
-        pages = max(1, -(-len(found) // VENTURES_PER_PAGE))
-        page = min(max(flask.request.args.get("page", 1, type=int), 1), pages)
-        start = (page - 1) * VENTURES_PER_PAGE
+    def shown(self, template: str, **given: Any) -> str:
+        """A page from a template."""
         return flask.render_template(
-            "landscape.html",
-            found=len(found),
-            page=page,
-            pages=pages,
-            rows=found[start : start + VENTURES_PER_PAGE],
-            sought=sought,
+            template,
+            **{
+                "house": self._window.house,
+                "landscape": self._window.landscape(),
+                "bases": BASES,
+                "levers": CONSTITUTIVE,
+                "version": holdfast.__version__,
+                "rules": self._window.rules,
+                "link_of": self.link_of,
+                "label_of": self.label_of,
+                "links": (),
+                "forms": _forms(),
+                **given,
+            },
         )
 
-    @app.get("/ventures/<slug>")
-    def venture(slug: str) -> str:
-        if slug not in by_slug:
-            flask.abort(404, description="This assessment has no such venture.")
-        return flask.render_template("venture.html", venture=by_slug[slug])
+    def link_of(self, iri: str) -> str:
+        """Where a page about an IRI is: here if anything is known of it, else where it says."""
+        path = self._window.path_of(iri)
+        if path is not None:
+            return path
+        if not iri.startswith(("http://", "https://")):
+            return f"/resource?{urlencode({'iri': iri})}"
+        node = ox.NamedNode(iri)
+        store = self._window.registers.snapshot().store
+        if any(store.quads_for_pattern(node, None, None, None)):
+            return f"/resource?{urlencode({'iri': iri})}"
+        return iri
 
-    @app.get("/health")
-    def health() -> dict[str, object]:
-        return {
-            "status": "ok",
-            "version": holdfast.__version__,
-            "as_of": assessment.as_of,
-            "ventures": len(by_slug),
-            "triples": assessment.triples,
+    def label_of(self, iri: str) -> str:
+        """What people call the thing of an IRI."""
+        return label_of(self._window.registers.snapshot().store, ox.NamedNode(iri))
+
+    def hits(self) -> dict[str, int]:
+        """How many ventures each rule that undermines hits."""
+        landscape = self._window.landscape()
+        return dict(landscape.risks()) if landscape else {}
+
+    def entity(self, found: Entity, store: ox.Store) -> str:
+        """The page of anything that has an IRI."""
+        node = ox.NamedNode(found.iri)
+        registers = {
+            r.iri: (r.title, f"/registers/{r.name}") for r in self._window.registers.published()
         }
+        return self.shown(
+            "entity.html",
+            name=label_of(store, node),
+            entity=found,
+            graphs=[
+                registers.get(graph, (graph, self.link_of(graph)))
+                for graph in found.graphs
+                if not graph.startswith(DERIVED)
+            ],
+            about=statements(store, found.about, of=node),
+            pointing=statements(store, found.pointing, of=node, backwards=True),
+        )
 
-    @app.errorhandler(SecurityError)
-    def wrong_name(error: SecurityError) -> ResponseReturnValue:
-        # Flask refuses the host before it knows any address, so no page with links can be made.
-        sentence = "This window does not answer under that name. Use the address that it printed.\n"
-        return sentence, 400, {"Content-Type": "text/plain; charset=utf-8"}
-
-    @app.errorhandler(HTTPException)
-    def problem(error: HTTPException) -> ResponseReturnValue:
-        if error.code is None or error.code < 400:
-            return error  # a redirection
-        headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
-        return flask.render_template("problem.html", problem=error), error.code, headers
-
-    @app.after_request
-    def guarded(response: flask.Response) -> flask.Response:
-        response.headers.update(HEADERS)
-        return response
-
-    return app
-
-
-def concern(venture: VentureAssessment) -> int:
-    """How much there is to worry about: more, and more clearly, weak standings count for more."""
-    return sum(CONCERN.get(standing, 0) for standing in venture.standing.values())
+    def venture(
+        self,
+        landscape: Landscape,
+        slug: str,
+        found: Entity | None,
+        *,
+        advice: list[dict[str, Any]] | None = None,
+    ) -> str:
+        """The page of a venture."""
+        venture = landscape.by_slug[slug]
+        store = self._window.registers.snapshot().store
+        node = ox.NamedNode(venture.iri)
+        return self.shown(
+            "venture.html",
+            venture=venture,
+            advice=advice,
+            about=statements(store, found.about, of=node) if found else [],
+            pointing=statements(store, found.pointing, of=node, backwards=True) if found else [],
+        )
 
 
-def ventures_by_slug(ventures: Iterable[VentureAssessment]) -> dict[str, VentureAssessment]:
-    """Each venture under a short name for its page: the last part of its IRI.
+def _forms() -> list[tuple[str, str]]:
+    """The other forms of the page that is being made, by name and address."""
+    from holdfast_service.catalogue import SERIALISATIONS
 
-    Where two ventures end alike, the later IRI gets a number, so that names do not depend on the
-    order in which ventures are given.
-    """
-    by_slug: dict[str, VentureAssessment] = {}
-    for venture in sorted(ventures, key=lambda venture: venture.iri):
-        last = re.split(r"[/#:]", venture.iri.rstrip("/#:"))[-1]
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", last).strip("-") or "venture"
-        slug, number = stem, 2
-        while slug in by_slug:
-            slug, number = f"{stem}-{number}", number + 1
-        by_slug[slug] = venture
-    return by_slug
+    if flask.request.method != "GET":
+        return []
+    given = [(k, v) for k, v in flask.request.args.items(multi=True) if k != "format"]
+    return [
+        (name, f"{flask.request.path}?{urlencode([*given, ('format', end)])}")
+        for end, (_, name) in SERIALISATIONS.items()
+        if end in flask.g.get("ends", ())
+    ]

@@ -935,3 +935,20 @@ def test_partners_that_became_one_organisation_are_not_assessed(tmp_path: Path) 
     register.write_text(MERGER, encoding="utf-8")
     ventures = assess([str(register)], as_of="2010", evidence=False).ventures
     assert ["https://example.org/heart-care"] == [venture.iri for venture in ventures]
+
+
+ENDED = """
+ex:heart-care hf:ended "2008"^^xsd:gYear .
+ex:grove-trust a hf:Organisation ; hf:mergedInto ex:hill-trust .
+ex:grove-place a hf:Membership ; hf:belongsTo ex:heart-care ; hf:member ex:grove-trust .
+ex:town-place hf:ended "2008"^^xsd:gYear .
+ex:hill-place hf:ended "2008"^^xsd:gYear .
+"""
+
+
+def test_a_venture_that_ended_has_merged_only_if_all_its_members_have(tmp_path: Path) -> None:
+    """Two of its members became part of a third; with its end the fourth is no partner any more."""
+    register = tmp_path / "trusts.ttl"
+    register.write_text(MERGER + ENDED, encoding="utf-8")
+    ventures = assess([str(register)], as_of="2010", evidence=False).ventures
+    assert ["https://example.org/heart-care"] == [venture.iri for venture in ventures]

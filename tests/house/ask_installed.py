@@ -13,9 +13,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from holdfast.assess import assess
 from holdfast.shipped import shipped_folder
-from holdfast_service.pages import create_app
+from holdfast_service.command import made
+from holdfast_service.settings import Settings
 
 CASE_A = "https://w3id.org/holdfast/id/venture/physical-activity"
 
@@ -23,7 +23,7 @@ CASE_A = "https://w3id.org/holdfast/id/venture/physical-activity"
 def main() -> None:
     for package in ("pytest", "mypy", "hatchling"):
         assert importlib.util.find_spec(package) is None, f"{package} must not be installed here"
-    for name in ("ontology", "rules", "graphs"):
+    for name in ("ontology", "rules", "graphs", "mappings"):
         folder = shipped_folder(name)
         assert folder.is_relative_to(sys.prefix), f"{name} is read from outside the wheel: {folder}"
         assert any(folder.iterdir()), f"the wheel ships no {name}"
@@ -41,9 +41,12 @@ def main() -> None:
     assert venture["standing"]["fit"] == "weak", venture["standing"]
     assert "poor-boundary-fit" in {finding["rule"] for finding in venture["findings"]}
 
-    window = create_app(assess([str(register)], as_of="A5")).test_client()
-    for page in ("/", "/ventures/physical-activity", "/static/style.css", "/health"):
+    app, service = made(Settings(workers=1, slow_workers=1), None, [str(register)], "A5")
+    app.extensions["keeper"].judgements.wait()
+    window = app.test_client()
+    for page in ("/", "/ventures/physical-activity", "/openapi.json", "/static/style.css"):
         assert window.get(page).status_code == 200, f"{page} is not served from the wheel"
+    service.stop()
 
     print(f"The wheel answers on its own: {len(venture['findings'])} findings on {CASE_A}.")
 

@@ -97,6 +97,31 @@ def test_every_command_in_the_documentation_exists(documentation: str) -> None:
     assert set() == named - known
 
 
+def error_classes() -> Iterator[str]:
+    """Every kind of HoldfastError, by the name under which it is imported."""
+    bases: dict[str, set[str]] = {}
+    names: dict[str, str] = {}
+    for folder in (ROOT / "kb", ROOT / "service"):
+        for file in folder.rglob("*.py"):
+            module = ".".join(file.relative_to(folder).with_suffix("").parts)
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    bases[node.name] = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+                    names[node.name] = f"{module.removesuffix('.__init__')}.{node.name}"
+    known = {"HoldfastError"}
+    while more := {name for name, above in bases.items() if above & known} - known:
+        known |= more
+    return iter(sorted(names[name] for name in known))
+
+
+def test_every_kind_of_error_is_documented_and_no_other() -> None:
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+
+    told = re.findall(r"`((?:holdfast|holdfast_service)(?:\.\w+)*\.[A-Z]\w+)`", page)
+
+    assert [*error_classes()] == sorted(told)
+
+
 def test_the_service_adds_its_command() -> None:
     assert "serve" in main.commands
 
@@ -151,8 +176,12 @@ def test_the_wheel_ships_the_packages_and_the_folders_they_read() -> None:
         "ontology": "holdfast/shipped/ontology",
         "rules": "holdfast/shipped/rules",
         "kb/graphs": "holdfast/shipped/graphs",
+        "kb/mappings": "holdfast/shipped/mappings",
+        "docs/findings.schema.json": "holdfast/shipped/findings.schema.json",
     } == wheel["force-include"]
     for source, target in wheel["force-include"].items():
+        if (ROOT / source).is_file():
+            continue
         name = Path(target).name
         assert ROOT / source == shipped_folder(name)  # type: ignore[arg-type]
         assert any((ROOT / source).iterdir()), f"{source} is empty"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import holdfast.assess
-import holdfast.cli
+import holdfast.cli.judging
 import holdfast.timeline
 from holdfast.assess import Assessment
 from holdfast.shipped import shipped_folder
@@ -53,5 +53,5 @@ def assess_once() -> Callable[..., Assessment]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, assess_once: Callable[..., Assessment]) -> None:
     """Let the commands assess through `assess_once`."""
-    monkeypatch.setattr(holdfast.cli, "assess", assess_once)
+    monkeypatch.setattr(holdfast.cli.judging, "assess", assess_once)
     monkeypatch.setattr(holdfast.timeline, "assess", assess_once)

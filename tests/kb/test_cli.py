@@ -26,7 +26,7 @@ from holdfast.cli import add_commands, fails, main
 from holdfast.compare import changes, weakest_first
 from holdfast.shipped import shipped_folder
 from holdfast.timeline import timeline
-from holdfast.vocabulary import BASES, HF
+from holdfast.vocabulary import BASES, HF, RDFS
 
 ROOT = Path(__file__).parents[2]
 IN_A = "https://w3id.org/holdfast/id/venture/physical-activity"
@@ -161,6 +161,24 @@ def test_turtle_says_the_same_as_json_and_says_it_the_same_way_twice(case_a: str
     assert len(answer["ventures"][0]["findings"]) == len(list(found))  # type: ignore[arg-type]
     assert bool(standing)
     assert once == run("assess", case_a, "--as-of", "A5", "--format", "turtle").stdout
+
+
+def test_turtle_calls_a_venture_what_the_register_calls_it(tmp_path: Path) -> None:
+    file = tmp_path / "register.ttl"
+    file.write_text(
+        f'<https://example.org/falls> a <{HF}Venture> ; <{RDFS}label> "Les Chutes"@fr .'
+        f" <https://example.org/homes> a <{HF}Venture> .",
+        encoding="utf-8",
+    )
+
+    text = run("assess", str(file), "--format", "turtle").stdout
+
+    said = ox.Store()
+    said.load(text.encode(), format=ox.RdfFormat.TURTLE)
+    label = ox.NamedNode(RDFS + "label")
+    assert {ox.Literal("Les Chutes", language="fr"), ox.Literal("homes")} == {
+        quad.object for quad in said.quads_for_pattern(None, label, None)
+    }
 
 
 def test_turtle_uses_declared_terms_of_ours_only(case_a: str, assess_once: Any) -> None:
@@ -593,7 +611,7 @@ def commands_below(group: click.Group, name: str) -> Iterator[tuple[str, click.C
     for word, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
             yield from commands_below(command, f"{name} {word}")
-        elif getattr(command.callback, "__module__", "") == "holdfast.cli":
+        elif getattr(command.callback, "__module__", "").startswith("holdfast.cli"):
             yield f"{name} {word}", command
 
 

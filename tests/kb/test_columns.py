@@ -11,6 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.columns import Columns
+from holdfast.columns.terms import (
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    DOUBLE,
+    FLOAT,
+    INTEGER,
+    LANGSTRING,
+    MONTH,
+    MONTHS,
+    OTHER,
+    STRING,
+    TIME,
+    YEAR,
+)  # fmt: skip
 from holdfast.compile.values import n3_of
 from holdfast.errors import SourceError
 from holdfast.vocabulary import RDF_TYPE, RDFS
@@ -37,20 +53,21 @@ def build(columns: Columns) -> Columns:
 @pytest.mark.parametrize(
     ("literal", "kind", "number"),
     [
-        ("7", 4, 7.0),
-        ('"007"^^xsd:integer', 4, 7.0),
-        ('"7"^^xsd:nonNegativeInteger', 4, 7.0),
-        ("-7.50", 5, -7.5),
-        ("7e2", 6, 700.0),
-        ('"INF"^^xsd:double', 6, float("inf")),
-        ("true", 7, 1.0),
-        ('"0"^^xsd:boolean', 7, 0.0),
-        ('"seven"^^xsd:integer', 11, None),
-        ('"7.5"^^xsd:integer', 11, None),
-        ('"infinity"^^xsd:double', 11, None),
-        ('"7"', 2, None),
-        ('"sept"@fr', 3, None),
-        ('"7"^^ex:grade', 11, None),
+        ("7", INTEGER, 7.0),
+        ('"007"^^xsd:integer', INTEGER, 7.0),
+        ('"7"^^xsd:nonNegativeInteger', INTEGER, 7.0),
+        ("-7.50", DECIMAL, -7.5),
+        ("7e2", DOUBLE, 700.0),
+        ('"INF"^^xsd:double', DOUBLE, float("inf")),
+        ('"0.1"^^xsd:float', FLOAT, 0.10000000149011612),
+        ("true", BOOLEAN, 1.0),
+        ('"0"^^xsd:boolean', BOOLEAN, 0.0),
+        ('"seven"^^xsd:integer', OTHER, None),
+        ('"7.5"^^xsd:integer', OTHER, None),
+        ('"infinity"^^xsd:double', OTHER, None),
+        ('"7"', STRING, None),
+        ('"sept"@fr', LANGSTRING, None),
+        ('"7"^^ex:grade', OTHER, None),
     ],
 )
 def test_a_literal_has_its_kind_and_number(
@@ -64,12 +81,19 @@ def test_a_literal_has_its_kind_and_number(
 @pytest.mark.parametrize(
     ("literal", "kind", "moment"),
     [
-        ('"2001-04-01"^^xsd:date', 9, "2001-04-01 00:00:00"),
-        ('"2001"^^xsd:gYear', 10, "2001-01-01 00:00:00"),
-        ('"2001-04-01T10:00:00Z"^^xsd:dateTime', 8, "2001-04-01 10:00:00"),
-        ('"2001-04-01T10:00:00+02:00"^^xsd:dateTime', 8, "2001-04-01 08:00:00"),
-        ('"2001-02-30"^^xsd:date', 11, None),
-        ('"1/4/2001"^^xsd:date', 11, None),
+        ('"2001-04-01"^^xsd:date', DATE, "2001-04-01 00:00:00"),
+        ('"2001"^^xsd:gYear', YEAR, "2001-01-01 00:00:00"),
+        ('"2001-04-01T10:00:00Z"^^xsd:dateTime', DATETIME, "2001-04-01 10:00:00"),
+        ('"2001-04-01T10:00:00+02:00"^^xsd:dateTime', DATETIME, "2001-04-01 08:00:00"),
+        ('"2001-04-01+02:00"^^xsd:date', DATE, "2001-03-31 22:00:00"),
+        ('"10:30:00+02:00"^^xsd:time', TIME, "1972-12-31 08:30:00"),
+        ('"--04"^^xsd:gMonth', MONTH, "1972-04-01 00:00:00"),
+        ('"P1Y2M"^^xsd:yearMonthDuration', MONTHS, None),
+        ('"P1Y2D"^^xsd:yearMonthDuration', OTHER, None),
+        ('"P"^^xsd:duration', OTHER, None),
+        ('"2001-04-01T10:00"^^xsd:dateTime', OTHER, None),
+        ('"2001-02-30"^^xsd:date', OTHER, None),
+        ('"1/4/2001"^^xsd:date', OTHER, None),
     ],
 )
 def test_a_date_has_its_first_moment(

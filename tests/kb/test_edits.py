@@ -18,10 +18,12 @@ from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Reasoner, reason
 from holdfast.reason.edits import Edits, Quad
 from holdfast.rules import Rule, Target, read_rules
-from holdfast.vocabulary import HF, RDF_TYPE
+from holdfast.shapequeries import query_of
+from holdfast.shapes import read_shapes
+from holdfast.vocabulary import HF, RDF, RDF_TYPE, SH
 
 EX = "https://example.org/"
-HEAD = f"PREFIX ex: <{EX}>\nPREFIX hf: <{HF}>\n"
+HEAD = f"PREFIX ex: <{EX}>\nPREFIX hf: <{HF}>\nPREFIX rdf: <{RDF}>\n"
 TODAY = date(2026, 1, 1)
 
 
@@ -179,6 +181,62 @@ def _register(folder: Path, quads: set[Quad], rules: list[Rule]) -> Register | N
 SEEDS = int(os.environ.get("HOLDFAST_SEEDS", "20"))
 
 
+CORE = [
+    "sh:property [ sh:path ex:lead ; sh:minCount 1 ; sh:message 'Nobody leads.' ]",
+    "sh:property [ sh:path ( ex:member ex:part ) ; sh:maxCount 1 ; sh:message 'Too many.' ]",
+    "sh:property [ sh:path ex:member ; sh:message 'A member is part of nothing.' ;"
+    " sh:node [ sh:property [ sh:path [ sh:oneOrMorePath ex:part ] ; sh:minCount 1 ] ] ]",
+    "sh:property [ sh:path ex:member ; sh:qualifiedValueShape [ sh:class hf:Venture ] ;"
+    " sh:qualifiedMinCount 1 ; sh:message 'No venture is a member.' ]",
+    "sh:not [ sh:property [ sh:path [ sh:inversePath ex:funds ] ; sh:minCount 2 ] ]",
+    "sh:xone ( [ sh:property [ sh:path ex:lead ; sh:minCount 1 ] ]"
+    " [ sh:property [ sh:path ex:part ; sh:maxCount 0 ] ] )",
+    "sh:property [ sh:path ex:member ; sh:equals ex:funds ; sh:message 'Not who pays.' ]",
+    "sh:property [ sh:path ex:member ; sh:message 'It leads others.' ;"
+    " sh:property [ sh:path ex:lead ; sh:maxCount 0 ; sh:message 'It leads others.' ] ]",
+]  # fmt: skip
+
+
+def _core_rule(folder: Path, name: str, parts: list[str]) -> Rule:
+    """A rule of SHACL Core about ventures."""
+    made = rule(name, "SELECT $this { }")
+    file = folder / f"{name}.ttl"
+    file.write_text(
+        f"@prefix ex: <{EX}> . @prefix hf: <{HF}> . @prefix sh: <{SH}> .\n"
+        f"<{made.iri}> a sh:NodeShape ; sh:message 'Not as it should be.' ; {' ; '.join(parts)} .",
+        encoding="utf-8",
+    )
+    found = query_of(read_shapes([file]), made.iri, {})
+    return replace(made, query=found.text, judged=found.judged, message=found.message)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS // 4))
+def test_edits_under_rules_of_shacl_core_end_where_a_run_from_the_beginning_ends(
+    seed: int, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)
+    rules = [
+        *(r for r in _rules(chance) if r.kind == "inference"),
+        *(_core_rule(tmp_path, f"core-{n}", chance.sample(CORE, k=n + 1)) for n in range(2)),
+    ]
+    quads = {(v, f"<{RDF_TYPE}>", f"<{HF}Venture>", "") for v in VENTURES} | CERTAINTIES
+    quads |= {_quad(chance) for _ in range(24)}
+    register = _register(tmp_path, quads, rules)
+    if register is None:
+        return
+    edits = register.edits()
+    for _ in range(4):
+        removed = set(chance.sample(sorted(quads - CERTAINTIES), k=chance.randint(0, 3)))
+        added = {_quad(chance) for _ in range(chance.randint(0, 3))}
+        quads = quads - removed | added
+        edits.apply(sorted(removed), sorted(added))
+        anew = _register(tmp_path, quads, rules)
+        assert anew is not None
+        said = {r.id: r.query for r in rules}
+        assert anew.triples() == register.triples(), (said, removed, added)
+        assert anew.findings() == register.findings(), (said, removed, added)
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_edits_end_where_a_run_from_the_beginning_ends(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
@@ -215,3 +273,53 @@ def test_findings_that_make_findings_without_end_are_refused(tmp_path: Path) -> 
     }
     with pytest.raises(RuleError, match="again, told never come to an end"):
         Register(tmp_path, quads, endless)
+
+
+def test_a_finding_of_a_rule_that_reads_everything_goes_with_what_it_rests_on(
+    tmp_path: Path,
+) -> None:
+    trust, council = PARTNERS[:2]
+    pays: Quad = (VENTURES[0], PREDICATES[3], trust, "")
+    quads = {(VENTURES[0], f"<{RDF_TYPE}>", f"<{HF}Venture>", ""), pays}
+    quads |= {(VENTURES[0], PREDICATES[3], council, "")}
+    judge = rule("judge", "SELECT $this (?a AS ?value) { $this !(ex:member|rdf:type|hf:asOf) ?a }")
+    register = Register(tmp_path, quads, [judge])
+    before = register.findings()
+
+    changed = register.edits().apply([pays], [])
+
+    assert 2 == len(before)
+    assert Register(tmp_path, quads - {pays}, [judge]).findings() == register.findings()
+    assert set(register.columns.ids_of([VENTURES[0]]).values()) == changed.ventures
+
+
+def test_edits_of_axioms_and_of_equal_things_end_where_a_run_from_the_beginning_ends(
+    tmp_path: Path,
+) -> None:
+    trust, council, police, charity = (PARTNERS[n] for n in (0, 1, 3, 4))
+    quads: set[Quad] = {(VENTURES[0], f"<{RDF_TYPE}>", f"<{HF}Venture>", "")}
+    quads |= {(VENTURES[0], PREDICATES[0], trust, f"<{EX}g1>"), (trust, PREDICATES[1], council, "")}
+    rules = [
+        rule(
+            "known", "CONSTRUCT { $this ex:known ?b } WHERE { $this ex:member ?a . ?a ex:part ?b }"
+        ),
+        rule("judge", "SELECT $this (?a AS ?value) { $this ex:known ?a }"),
+    ]
+    owl = "<http://www.w3.org/2002/07/owl#"
+    only_one: Quad = (PREDICATES[1], f"<{RDF_TYPE}>", f"{owl}FunctionalProperty>", "")
+    steps: list[tuple[set[Quad], set[Quad]]] = [
+        (set(), {(trust, PREDICATES[1], police, f"<{EX}g2>")}),
+        (set(), {only_one}),  # now council and police are one
+        (set(), {(charity, PREDICATES[3], council, "")}),
+        ({(trust, PREDICATES[1], council, "")}, set()),
+        ({only_one}, {(council, f"{owl}sameAs>", charity, f"<{EX}g1>")}),
+        ({(council, f"{owl}sameAs>", charity, f"<{EX}g1>")}, set()),
+    ]
+    register = Register(tmp_path, quads, rules)
+    edits = register.edits()
+    for removed, added in steps:
+        quads = quads - removed | added
+        edits.apply(sorted(removed), sorted(added))
+        anew = Register(tmp_path, quads, rules)
+        assert anew.triples() == register.triples(), (removed, added)
+        assert anew.findings() == register.findings(), (removed, added)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.columns import Columns
+from holdfast.columns import Columns, Limits
 from holdfast.columns.store import STATED, quoted
+from holdfast.errors import RuleError
 from holdfast.reason import Inconsistency, Reasoner, entail
 from holdfast.reason.proof import Proofs
 
@@ -161,10 +162,21 @@ FORBIDDEN = {
 }
 
 
-def closed(folder: Path, turtle: str) -> tuple[Columns, Reasoner, list[Inconsistency]]:
+APART_FROM_ITSELF = {
+    "eq-diff2": "[] a owl:AllDifferent ; owl:members ( :a :b :a ) .",
+    "eq-diff3": "[] a owl:AllDifferent ; owl:distinctMembers ( :a :a ) .",
+    "prp-adp": "[] a owl:AllDisjointProperties ; owl:members ( :p :p ) . :a :p :b .",
+    "cax-adc": "[] a owl:AllDisjointClasses ; owl:members ( :A :B :A ) . :a a :A .",
+}
+
+
+def closed(
+    folder: Path, turtle: str, limits: Limits | None = None
+) -> tuple[Columns, Reasoner, list[Inconsistency]]:
+    """The axioms and facts of a register, and all that follows from them."""
     file = folder / "register.ttl"
     file.write_text(PREFIXES + turtle)
-    columns = Columns()
+    columns = Columns(limits)
     columns.con.execute("SET threads = 1")  # a few triples
     columns.load([str(file)])
     columns.build(f"SELECT s, p, o, 0 AS c, {STATED} AS r FROM quads")
@@ -217,6 +229,46 @@ def test_nothing_is_found_without_the_last_statement(rule: str, tmp_path: Path) 
     statements = FORBIDDEN[rule].removesuffix(" .").split(" . ")
     _, _, inconsistencies = closed(tmp_path, "".join(f"{one} . " for one in statements[:-1]))
     assert [] == inconsistencies
+
+
+@pytest.mark.parametrize("rule", APART_FROM_ITSELF)
+def test_what_a_list_names_twice_is_told_to_be_apart_from_itself(rule: str, tmp_path: Path) -> None:
+    _, _, inconsistencies = closed(tmp_path, APART_FROM_ITSELF[rule])
+    assert [f"owl:{rule}"] == [found.rule for found in inconsistencies]
+
+
+def test_a_thing_may_be_the_same_as_a_literal_and_things_through_it(tmp_path: Path) -> None:
+    turtle = ':code a owl:FunctionalProperty . :v :code :a , "5" . :w :code :b , "5" .'
+    columns, *_ = closed(tmp_path, turtle)
+    assert holds(columns, ":a owl:sameAs :b")
+
+
+def equal_bodies(count: int) -> str:
+    """Bodies that are all said to be the first of them, and one fact about each."""
+    same = "".join(f":b{n} owl:sameAs :b0 .\n" for n in range(1, count))
+    return same + "".join(f":b{n} :funds :post{n % 7} .\n" for n in range(count))
+
+
+def test_hundreds_of_equal_things_share_what_is_known_of_each(tmp_path: Path) -> None:
+    columns, *_ = closed(tmp_path, equal_bodies(300))
+    same, funds = "http://www.w3.org/2002/07/owl#sameAs", "https://example.org/funds"
+    assert 300 * 299 == columns.value(f"SELECT count(*) FROM {quoted(same)}")
+    assert 300 * 7 == columns.value(f"SELECT count(*) FROM {quoted(funds)}")
+
+
+def test_more_equal_things_than_are_allowed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match=r"20 things are one and the same as stated .* 400 triples"):
+        closed(tmp_path, equal_bodies(20), Limits(rows=399))
+
+
+def test_equal_things_are_proved_by_the_shortest_way(tmp_path: Path) -> None:
+    said = ":a owl:sameAs :b . :b owl:sameAs :c . :c owl:sameAs :d . :d owl:sameAs :b ."
+    columns, reasoner, _ = closed(tmp_path, said)
+    same = quoted("http://www.w3.org/2002/07/owl#sameAs")
+    ends = [columns.id_of(f"<https://example.org/{name}>") for name in "ad"]
+    number = columns.value(f"SELECT t FROM {same} WHERE s = {ends[0]} AND o = {ends[1]}")
+    proofs = Proofs(reasoner, [], [number])
+    assert 2 == len(proofs.premises(triple=number))
 
 
 def test_an_axiom_that_an_axiom_infers_is_applied(tmp_path: Path) -> None:

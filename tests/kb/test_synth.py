@@ -119,3 +119,15 @@ def test_an_unknown_format_is_refused_and_nothing_is_written(tmp_path: Path) -> 
 def _triples(file: Path) -> set[tuple[str, str, str]]:
     quads = ox.parse(path=str(file), format=ox.RdfFormat.from_extension(file.suffix[1:]))
     return {(str(quad.subject), str(quad.predicate), str(quad.object)) for quad in quads}
+
+
+def test_findings_that_are_worded_in_parts_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_register(12, 2001, tmp_path / "made-up.nq")
+    whole = assess([str(tmp_path / "made-up.nq")], today=DRAWN_UP).ventures
+
+    monkeypatch.setattr("holdfast.assess._WORDED", 7)
+
+    assert whole == assess([str(tmp_path / "made-up.nq")], today=DRAWN_UP).ventures
+    assert 20 < sum(len(venture.findings) for venture in whole)

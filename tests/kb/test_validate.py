@@ -6,14 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyshacl
+import pyshacl.errors
 import pytest
 from click.testing import CliRunner, Result
 from rdflib import Graph
 from rdflib.compare import isomorphic
-from rdflib.namespace import RDF, SH
+from rdflib.namespace import RDF, RDFS, SH
 
 from holdfast.cli import main
 from holdfast.errors import ShapeError
+from holdfast.memory import Memory
 from holdfast.validate import validate
 
 HEAD = """@prefix ex: <https://example.org/> .
@@ -75,6 +78,103 @@ def test_warnings_may_be_allowed(write: Write) -> None:
     assert run(data, shapes, "-w").exit_code == 0
 
 
+@pytest.mark.filterwarnings("ignore")  # pySHACL uses what rdflib deprecates
+@pytest.mark.parametrize("form", ["turtle", "xml", "json-ld", "nt", "n3"])
+def test_formats_are_stated_as_pyshacl_takes_them(form: str, write: Write, tmp_path: Path) -> None:
+    given = {}
+    for name, text in (("data", DATA), ("shapes", SHAPES), ("ontology", "ex:Council a ex:Kind .")):
+        file = tmp_path / name
+        Graph().parse(data=HEAD + text, format="turtle").serialize(file, format=form)
+        given[name] = str(file)
+    _, report, _ = pyshacl.validate(
+        given["data"], shacl_graph=given["shapes"], ont_graph=given["ontology"],
+        data_graph_format=form, shacl_graph_format=form, ont_graph_format=form,
+    )  # fmt: skip
+    assert isinstance(report, Graph)
+
+    done = run(
+        given["data"], "-s", given["shapes"], "-e", given["ontology"], "-df", form, "-sf", form,
+        "-ef", form, "-f", "json",
+    )  # fmt: skip
+
+    assert sorted(str(focus) for focus in report.objects(None, SH.focusNode)) == sorted(
+        result["focusNode"] for result in json.loads(done.output)["results"]
+    )
+
+
+def test_a_stated_format_counts_for_more_than_the_suffix(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "d.nt").write_text(HEAD + DATA, encoding="utf-8")
+    words = (str(tmp_path / "d.nt"), write("s.ttl", SHAPES))
+
+    refused, done = run(*words), run(*words, "--data-file-format", "turtle")
+
+    assert refused.exit_code == 2
+    assert done.exit_code == 1
+    assert "d.nt: line" in done.output
+
+
+@pytest.mark.filterwarnings("ignore")  # pySHACL uses what rdflib deprecates
+@pytest.mark.parametrize(("depth", "status"), [(1, 2), (2, 2), (3, 1)])
+def test_shapes_that_are_too_deep_are_refused_as_pyshacl_refuses_them(
+    depth: int, status: int, write: Write
+) -> None:
+    data = write("d.ttl", DATA)
+    shapes = write("s.ttl", """
+        ex:Deep a sh:NodeShape ; sh:targetClass ex:Venture ;
+          sh:node [ sh:property [ sh:path ex:partner ; sh:nodeKind sh:IRI ] ] .""")  # fmt: skip
+
+    done = run(data, shapes, "--max-depth", str(depth))
+
+    if status == 2:
+        with pytest.raises(pyshacl.errors.ReportableRuntimeError):
+            pyshacl.validate(data, shacl_graph=shapes, max_validation_depth=depth)
+        assert "Allow more with --max-depth." in done.output
+    assert status == done.exit_code
+
+
+def test_each_of_the_data_may_be_held_against_the_shapes_by_itself(write: Write) -> None:
+    good, bad = write("good.ttl", "ex:Venture a ex:Kind ."), write("bad.ttl", DATA)
+
+    done = run(good, bad, "-s", write("s.ttl", SHAPES), "--validate-each")
+
+    assert done.exit_code == 1
+    assert [f"=== Validation result for {good} ===", "The data conform."] == (
+        done.output.splitlines()[:2]
+    )
+    assert f"=== Validation result for {bad} ===\nThe data do not conform" in done.output
+
+
+@pytest.mark.filterwarnings("ignore")  # pySHACL uses what rdflib deprecates
+def test_both_inferences_find_what_pyshacl_finds(write: Write) -> None:
+    data = write("d.ttl", """
+        @prefix owl: <http://www.w3.org/2002/07/owl#> .
+        ex:leads rdfs:subPropertyOf ex:joins . ex:joins owl:inverseOf ex:has .
+        ex:has rdfs:range ex:Member . ex:trust ex:leads ex:forum .""")  # fmt: skip
+    shapes = write("s.ttl", """
+        ex:S a sh:NodeShape ; sh:targetClass ex:Member ;
+          sh:property [ sh:path ex:joins ; sh:maxCount 0 ] .""")  # fmt: skip
+    conforms, _, _ = pyshacl.validate(data, shacl_graph=shapes, inference="both")
+
+    done = run(data, shapes, "-i", "both")
+
+    assert not conforms
+    assert "trust" in done.output
+
+
+def test_an_endpoint_is_read_whole(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "holdfast.cli.options.registers_as_files",
+        lambda place, folder: [Path(write("d.ttl", DATA))] if place == "http://kb/sparql" else [],
+    )
+    shapes = write("s.ttl", SHAPES)
+
+    done, refused = run("-q", "http://kb/sparql", shapes), run("-q", "kb.ttl", shapes)
+
+    assert "The data do not conform: 2 results." in done.output
+    assert "d.ttl" not in done.output
+    assert "no SPARQL endpoint" in refused.output
+
+
 def test_data_may_hold_their_own_shapes(write: Write) -> None:
     assert run(write("both.ttl", DATA + SHAPES)).exit_code == 1
 
@@ -114,6 +214,11 @@ ILL_FORMED = {
     "sh:path": "sh:property [ sh:minCount 1 ]",
     "sh:nodeKind": "sh:nodeKind sh:Iri",
     "no list": "sh:in ex:council",
+    "more than one sh:path": "sh:property [ sh:path ex:a, ex:b ]",
+    "sub-SELECT that does not give $this": 'sh:sparql [ sh:select "SELECT $this {'
+    ' { SELECT ?x { ?x ?p $this } } }" ]',
+    "with VALUES": 'sh:sparql [ sh:select "SELECT $this { VALUES ?x { 1 } $this ?p ?x }" ]',
+    "with SERVICE": 'sh:sparql [ sh:select "SELECT $this { SERVICE <urn:x:y> { $this ?p ?x } }" ]',
     "2 values of sh:datatype": "sh:datatype xsd:string, xsd:date",
     "no path": "sh:property [ sh:path [ sh:inverse ex:partner ] ; sh:minCount 1 ]",
     "refers to itself": "sh:node ex:Bad",
@@ -246,7 +351,7 @@ def test_rules_without_end_are_stopped(write: Write) -> None:
     WHERE { BIND(IRI(CONCAT(STR($this), 'x')) AS ?n) }""" ] .'''
     done = run("-a", "-it", write("d.ttl", "ex:a ex:partner ex:b ."), write("s.ttl", shapes))
     assert done.exit_code == 2
-    assert "still add triples after 100 rounds" in done.output
+    assert "still make new terms after 100 rounds" in done.output
 
 
 def test_inference_is_done_before_validating(write: Write) -> None:
@@ -255,3 +360,101 @@ def test_inference_is_done_before_validating(write: Write) -> None:
     assert [] == focuses(data, shapes)
     assert ["trust"] == focuses(data, shapes, inference="rdfs")
     assert ["trust"] == focuses(data, shapes, inference="owlrl")
+
+
+# -- what SHACL-AF and the command add -----------------------------------------------------------
+
+
+def test_severities_below_fail_on_leave_the_status_alone(write: Write) -> None:
+    data = write("d.ttl", DATA.replace('ex:partner "nobody"', "ex:partner ex:council"))
+    shapes = write("s.ttl", SHAPES)
+    told = {
+        s: run(data, shapes, "--fail-on", s).exit_code for s in ("info", "warning", "violation")
+    }
+    assert {"info": 1, "warning": 1, "violation": 0} == told
+    own = write("own.ttl", SHAPES.replace("sh:Warning", "ex:Grave"))
+    assert 1 == run(data, own, "--fail-on", "violation").exit_code
+    assert 0 == run(data, own, "--fail-on", "never").exit_code
+
+
+def test_results_carry_annotations_and_details(write: Write) -> None:
+    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ;
+    sh:resultAnnotation [ sh:annotationProperty ex:seen ; sh:annotationVarName "partner" ],
+      [ sh:annotationProperty ex:since ; sh:annotationValue 2001 ] ;
+    sh:select "SELECT $this ?partner { $this ex:partner ?partner FILTER isLiteral(?partner) }" ] ;
+  sh:or ( [ sh:property [ sh:path ex:charter ; sh:minCount 1 ] ] ex:Named ) .
+ex:Named a sh:NodeShape ; sh:property [ sh:path rdfs:label ; sh:minCount 1 ] ."""
+    done = run(write("d.ttl", DATA), write("s.ttl", shapes), "-f", "json")
+    results = json.loads(done.output)["results"]
+    noted = [result["annotations"] for result in results if "annotations" in result]
+    number = '"2001"^^<http://www.w3.org/2001/XMLSchema#integer>'
+    assert [
+        {"https://example.org/seen": ['"nobody"'], "https://example.org/since": [number]}
+    ] == noted
+    paths = {detail["path"] for result in results for detail in result["details"]}
+    assert {"<https://example.org/charter>", f"<{RDFS.label}>"} == paths
+
+
+def test_a_component_without_a_message_is_told_by_its_template(write: Write) -> None:
+    shapes = """ex:AtMost a sh:ConstraintComponent ; sh:parameter [ sh:path ex:letters ] ;
+  sh:labelTemplate "at most {$letters} letters" ; sh:validator [ sh:prefixes ex: ;
+    sh:ask "ASK { FILTER(STRLEN(STR($value)) <= $letters) }" ] .
+ex:S sh:targetClass ex:Venture ; sh:property [ sh:path rdfs:label ; ex:letters 5 ] ."""
+    report = validate([write("d.ttl", DATA)], [write("s.ttl", shapes)])
+    assert ["at most 5 letters"] == [str(m) for r in report.results for m in r.messages]
+
+
+def test_targets_are_found_by_queries_with_parameters(write: Write) -> None:
+    shapes = """ex:Partners a sh:SPARQLTargetType ; rdfs:subClassOf sh:Target ; sh:prefixes ex: ;
+  sh:parameter [ sh:path ex:of ] ; sh:select "SELECT ?this { $of ex:partner ?this }" .
+ex:S sh:target [ a ex:Partners ; ex:of ex:leisure-trust ], [ a ex:Partners ] ;
+  sh:property [ sh:path ex:charter ; sh:minCount 1 ] ."""
+    data, file = write("d.ttl", DATA), write("s.ttl", shapes)
+    assert [] == focuses(data, file)
+    assert ["council"] == focuses(data, file, advanced=True)
+
+
+def test_a_query_may_count_what_is_not_there(write: Write) -> None:
+    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ;
+  sh:select "SELECT $this ?n { { SELECT $this (COUNT(?x) AS ?n) { $this ex:charter ?x }
+    GROUP BY $this } }" ], [ sh:prefixes ex: ; sh:message "{?n}" ;
+  sh:select "SELECT (COUNT(?x) AS ?n) { $this ex:charter ?x }" ] ."""
+    shapes = shapes.replace('sh:select "', 'sh:select """').replace('" ]', '""" ]')
+    report = validate([write("d.ttl", DATA)], [write("s.ttl", shapes)])
+    assert ["0", "0"] == [str(message) for r in report.results for message in r.messages]
+
+
+def test_a_query_may_report_a_failure(write: Write) -> None:
+    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ;
+  sh:select "SELECT $this ?failure { BIND(true AS ?failure) }" ] ."""
+    with pytest.raises(ShapeError, match=r"\\?failure true"):
+        validate([write("d.ttl", DATA)], [write("s.ttl", shapes)])
+
+
+def test_kept_plans_go_with_the_constraints_they_were_made_for(
+    write: Write, tmp_path: Path
+) -> None:
+    """What blank nodes are called changes from run to run; nothing may follow from it."""
+    queries = [
+        f'[ sh:prefixes ex: ; sh:message "{n}" ; sh:select "SELECT $this {{ $this ex:n {n} }}" ]'
+        for n in range(8)
+    ]
+    shapes = write("s.ttl", f"ex:S sh:targetClass ex:Venture ; sh:sparql {', '.join(queries)} .")
+    data = [write(f"{n}.ttl", f"ex:food-bank a ex:Venture ; ex:n {n} .") for n in range(8)]
+    for n in range(8):
+        results = validate([data[n]], [shapes], memory=Memory(tmp_path / "kept")).results
+        assert [str(n)] == [str(message) for result in results for message in result.messages]
+
+
+def test_plans_are_kept_until_the_shapes_change(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, file = write("d.ttl", DATA), write("s.ttl", SHAPES)
+    kept = tmp_path / "kept"
+    before = validate([data], [file], memory=Memory(kept)).results
+    with monkeypatch.context() as none:
+        none.setattr("holdfast.validate.compile_constraints", None)
+        again = validate([data], [file], memory=Memory(kept)).results
+    assert [r.focus for r in before] == [r.focus for r in again]
+    write("s.ttl", SHAPES.replace("sh:minCount 1", "sh:maxCount 0"))
+    assert 1 == len(validate([data], [file], memory=Memory(kept)).results) - 1

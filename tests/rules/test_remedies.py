@@ -18,8 +18,18 @@ from holdfast.whatif import what_if
 ONTOLOGY = read_ontology()
 RULES = {rule.id: rule for rule in read_rules(ONTOLOGY)}
 SUGGESTING = [rule for rule in RULES.values() if rule.changes]
-NO_ACT = {"competing-guidance", "institutional-resistance", "purpose-judged-by-fit"}
-"""Others' guidance and institutions are theirs; the third goes with the findings on fit."""
+NO_ACT = {
+    "area-split-between-like-partners",
+    "competing-guidance",
+    "institutional-resistance",
+    "partner-of-another-commissioner",
+    "partners-score-apart",
+    "purpose-judged-by-fit",
+    "scored-low-by-partners",
+    "survey-against-register",
+}
+"""Others' guidance, institutions, areas and commissioners are theirs; `purpose-judged-by-fit` goes
+with the findings on fit, and what partners answered is changed by asking them again."""
 
 EX = "https://example.org/"
 RISKS = ("undermines", "watch")

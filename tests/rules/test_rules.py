@@ -471,7 +471,8 @@ def tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = Path("trial", "one-sector-venture")
     folder.mkdir(parents=True)
     for name, text in re.findall(r"^```turtle (\S+)\n(.*?)^```", TUTORIAL, flags=re.M | re.S):
-        where = folder if name != "landscape.ttl" else Path()
+        where = Path("trial") if "/" in name else folder if name != "landscape.ttl" else Path()
+        Path("trial", name).parent.mkdir(exist_ok=True)
         (where / name).write_text(text, encoding="utf-8")
     return folder
 
@@ -481,6 +482,18 @@ def test_the_rule_of_the_tutorial_is_right(tutorial: Path, ontology: Ontology) -
 
     assert [] == outcome.problems
     assert outcome.difference in TUTORIAL
+
+
+def test_the_rule_without_a_query_is_right_and_the_referee_agrees(
+    tutorial: Path, ontology: Ontology
+) -> None:
+    folder = tutorial.parent / "national-partner"
+
+    assert [] == ruletest.test_rule(folder, ontology).problems
+    assert ["A partner is a national body."] == [
+        result.message for result in told_by_the_referee(folder, "fires.ttl")
+    ]
+    assert [] == told_by_the_referee(folder, "quiet.ttl")
 
 
 def test_the_tutorial_makes_mistakes() -> None:

@@ -12,38 +12,46 @@ when none did). Everything here is built from sources and may be thrown away.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import duckdb
 
+from holdfast.columns.arithmetic import ARITHMETIC
+from holdfast.columns.hashes import HASHES
+from holdfast.columns.moments import MOMENTS
+from holdfast.columns.terms import (
+    BLANK,
+    BOOLEAN,
+    DATED,
+    DECIMAL,
+    DOUBLE,
+    DURATION,
+    FLOAT,
+    INTEGER,
+    INTEGERS,
+    IRI,
+    LANGSTRING,
+    MONTHS,
+    OTHER,
+    SECONDS,
+    STRING,
+)  # fmt: skip
 from holdfast.errors import SourceError
 from holdfast.sources import files_in, graphs_in_lines, write_lines
-from holdfast.vocabulary import HF, RDF_TYPE, RDFS, XSD
+from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD
 
 STATED = -1
 SUBCLASS = -2
 AS_OF = -3
 
-IRI, BLANK, STRING, LANGSTRING, INTEGER, DECIMAL, DOUBLE, BOOLEAN, DATETIME, DATE, YEAR, OTHER = (
-    range(12)
-)
-"""`terms.cls`: what kind of term it is. INTEGER to DOUBLE are the numbers."""
-
-_INTEGERS = (
-    "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger",
-    "nonPositiveInteger", "negativeInteger", "unsignedInt", "unsignedLong", "unsignedShort",
-    "unsignedByte",
-)  # fmt: skip
-
-# Lexical forms of XML Schema; DuckDB itself would read 1995/01/01, infinity or 1_000 as well.
-_YEAR = "-?[0-9]{4,5}"
-_TWO = "[0-9][0-9]"
-_ZONE = "(Z|[+-][0-9][0-9]:[0-9][0-9])?"
+# A number as XML Schema spells it; DuckDB itself would read infinity or 1_000 as well.
 _DOUBLE = "[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"
+
+_DATED = "\n".join(f"    WHEN '{XSD}{name}' THEN {cls}" for name, cls in DATED.items())
 
 _MACROS = f"""
 CREATE MACRO term_dt(n3) AS CASE
@@ -71,78 +79,66 @@ CREATE MACRO term_lang(n3) AS CASE WHEN n3[1] <> '"' THEN NULL
 CREATE MACRO escaped(sign) AS CASE unicode(sign)
   WHEN 8 THEN '\\b' WHEN 9 THEN '\\t' WHEN 10 THEN '\\n' WHEN 12 THEN '\\f' WHEN 13 THEN '\\r'
   ELSE printf('\\u%04X', unicode(sign)) END;
-CREATE MACRO quoted(lex) AS '"' ||
+CREATE MACRO quoted(lex) AS list_transform([lex], lambda lex: '"' ||
   CASE WHEN regexp_matches(lex, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]')
   THEN array_to_string(list_transform(
     string_split(replace(replace(lex, '\\', '\\\\'), '"', '\\"'), ''), lambda sign:
     CASE WHEN regexp_matches(sign, '[[:cntrl:]\\x{{FFFE}}\\x{{FFFF}}]') THEN escaped(sign)
       ELSE sign END), '')
-  ELSE replace(replace(lex, '\\', '\\\\'), '"', '\\"') END || '"';
+  ELSE replace(replace(lex, '\\', '\\\\'), '"', '\\"') END || '"')[1];
 CREATE MACRO literal_n3(lex, dt) AS quoted(lex) || '^^<' || dt || '>';
-CREATE MACRO number_lex(num, cls) AS CASE
-  WHEN cls = 4 THEN CAST(TRY_CAST(num AS HUGEINT) AS VARCHAR)
-  WHEN cls = 5 AND num = trunc(num) THEN CAST(TRY_CAST(num AS HUGEINT) AS VARCHAR) || '.0'
-  WHEN num = 'Infinity'::DOUBLE THEN 'INF' WHEN num = '-Infinity'::DOUBLE THEN '-INF'
-  WHEN isnan(num) THEN 'NaN' ELSE CAST(num AS VARCHAR) END;
-CREATE MACRO seconds_n3(lex) AS '"' || regexp_extract(lex,
-    ':0?([0-9]+([.][0-9]*[1-9])?)[.]?0*(Z|[+-][0-9][0-9]:[0-9][0-9])?$', 1)
-  || '"^^<{XSD}decimal>';
-CREATE MACRO zone_n3(zone) AS CASE WHEN zone IN ('Z', '+00:00', '-00:00')
-    THEN '"PT0S"^^<{XSD}dayTimeDuration>'
-  WHEN zone <> '' THEN '"' || CASE WHEN zone[1] = '-' THEN '-' ELSE '' END || 'PT'
-    || CASE WHEN zone[2:3] = '00' THEN '' ELSE ltrim(zone[2:3], '0') || 'H' END
-    || CASE WHEN zone[5:6] = '00' THEN '' ELSE ltrim(zone[5:6], '0') || 'M' END
-    || '"^^<{XSD}dayTimeDuration>' END;
 CREATE MACRO cast_string(cls, lex, num) AS CASE
   WHEN cls = {BOOLEAN} THEN CASE WHEN num <> 0 THEN 'true' ELSE 'false' END
-  WHEN cls = {DECIMAL} THEN CASE WHEN contains(lex, '.')
-    THEN rtrim(rtrim(ltrim(lex, '+'), '0'), '.') ELSE ltrim(lex, '+') END
-  WHEN cls = {DOUBLE} AND (num = 0 OR abs(num) >= 1e-6 AND abs(num) < 1e6)
-    THEN regexp_replace(CAST(num AS VARCHAR), '[.]0$', '')
+  WHEN cls = {INTEGER} THEN coalesce(amount_text(amount_of(cls, num, lex)), ltrim(lex, '+'))
+  WHEN cls = {DECIMAL} THEN coalesce(amount_text(amount_of(cls, num, lex)), ltrim(lex, '+'))
+  WHEN cls IN ({FLOAT}, {DOUBLE}) THEN
+    CASE WHEN num = 0 OR abs(num) >= 1e-6 AND abs(num) < 1e6 THEN regexp_replace(
+        CASE WHEN cls = {FLOAT} THEN num::FLOAT::VARCHAR ELSE num::VARCHAR END, '[.]0$', '')
+      ELSE number_text(approximate(cls, num)) END
   ELSE lex END;
-CREATE MACRO number_n3(num, cls) AS CASE WHEN num IS NOT NULL THEN
-  literal_n3(number_lex(num, cls), CASE cls WHEN 4 THEN '{XSD}integer'
-    WHEN 5 THEN '{XSD}decimal' ELSE '{XSD}double' END) END;
-CREATE MACRO moment_of(lex, dt) AS CASE dt
-  WHEN '{XSD}dateTime' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}T.*{_ZONE}')
-    THEN coalesce(
-    CASE WHEN regexp_matches(lex, 'T.*(Z|[+-][0-9][0-9]:[0-9][0-9])$')
-      THEN TRY_CAST(lex AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END, TRY_CAST(lex AS TIMESTAMP)) END
-  WHEN '{XSD}date' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}-{_TWO}{_ZONE}')
-    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}-{_TWO}') AS DATE) AS TIMESTAMP) END
-  WHEN '{XSD}gYear' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}{_ZONE}')
-    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}') || '-01-01' AS DATE) AS TIMESTAMP) END
-  WHEN '{XSD}gYearMonth' THEN CASE WHEN regexp_full_match(lex, '{_YEAR}-{_TWO}{_ZONE}')
-    THEN TRY_CAST(TRY_CAST(regexp_extract(lex, '^{_YEAR}-{_TWO}') || '-01' AS DATE)
-      AS TIMESTAMP) END END;
-CREATE MACRO last_moment_of(lex, dt) AS CASE dt
-  WHEN '{XSD}dateTime' THEN moment_of(lex, dt)
-  WHEN '{XSD}date' THEN moment_of(lex, dt) + INTERVAL '86399 seconds'
-  WHEN '{XSD}gYear' THEN moment_of(lex, dt) + INTERVAL '1 year' - INTERVAL '1 second'
-  WHEN '{XSD}gYearMonth' THEN moment_of(lex, dt) + INTERVAL '1 month' - INTERVAL '1 second' END;
 CREATE MACRO number_of(lex, dt) AS CASE
   WHEN dt = '{XSD}boolean' THEN CASE WHEN lex IN ('true', '1') THEN 1.0
     WHEN lex IN ('false', '0') THEN 0.0 END
-  WHEN dt IN ({", ".join(f"'{XSD}{n}'" for n in _INTEGERS)})
+  WHEN dt IN ({", ".join(f"'{XSD}{n}'" for n in INTEGERS)})
     THEN CASE WHEN regexp_matches(lex, '^[+-]?[0-9]+$') THEN TRY_CAST(lex AS DOUBLE) END
   WHEN dt = '{XSD}decimal'
     THEN CASE WHEN regexp_matches(lex, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)$')
       THEN TRY_CAST(lex AS DOUBLE) END
   WHEN dt IN ('{XSD}double', '{XSD}float')
     THEN CASE WHEN regexp_full_match(lex, '{_DOUBLE}')
-      THEN TRY_CAST(replace(lex, 'INF', 'Infinity') AS DOUBLE) END END;
+      THEN CASE WHEN dt = '{XSD}double' THEN TRY_CAST(replace(lex, 'INF', 'Infinity') AS DOUBLE)
+        ELSE CAST(TRY_CAST(replace(lex, 'INF', 'Infinity') AS FLOAT) AS DOUBLE) END END END;
+CREATE MACRO readable(lex, cls) AS CASE
+  WHEN cls = {BLANK} THEN 'an unnamed record' WHEN cls <> {IRI} THEN lex
+  WHEN starts_with(lex, '{HF}') THEN replace(lex[{len(HF) + 1}:], '-', ' ')
+  ELSE coalesce(nullif(replace(
+    string_split(replace(rtrim(lex, '/#'), '#', '/'), '/')[-1], '-', ' '), ''), lex) END;
 CREATE MACRO class_of(n3, lex, dt) AS CASE
   WHEN n3[1] = '<' THEN {IRI} WHEN n3[1] = '_' THEN {BLANK}
   WHEN dt = '{XSD}string' THEN {STRING}
   WHEN dt = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#langString' THEN {LANGSTRING}
-  WHEN dt = '{XSD}boolean' AND number_of(lex, dt) IS NOT NULL THEN {BOOLEAN}
-  WHEN dt = '{XSD}decimal' AND number_of(lex, dt) IS NOT NULL THEN {DECIMAL}
-  WHEN dt IN ('{XSD}double', '{XSD}float') AND number_of(lex, dt) IS NOT NULL THEN {DOUBLE}
-  WHEN number_of(lex, dt) IS NOT NULL THEN {INTEGER}
-  WHEN dt = '{XSD}dateTime' AND moment_of(lex, dt) IS NOT NULL THEN {DATETIME}
-  WHEN dt = '{XSD}date' AND moment_of(lex, dt) IS NOT NULL THEN {DATE}
-  WHEN dt = '{XSD}gYear' AND moment_of(lex, dt) IS NOT NULL THEN {YEAR}
+  WHEN number_of(lex, dt) IS NOT NULL THEN CASE dt WHEN '{XSD}boolean' THEN {BOOLEAN}
+    WHEN '{XSD}decimal' THEN {DECIMAL} WHEN '{XSD}double' THEN {DOUBLE}
+    WHEN '{XSD}float' THEN {FLOAT} ELSE {INTEGER} END
+  WHEN moment_of(lex, dt) IS NOT NULL THEN CASE dt
+{_DATED} END
+  WHEN dt = '{XSD}yearMonthDuration' AND lasting(lex) AND NOT regexp_matches(lex, '[DT]')
+    THEN {MONTHS}
+  WHEN dt = '{XSD}dayTimeDuration' AND lasting(lex) AND NOT regexp_matches(lex, '^[^T]*[YM]')
+    THEN {SECONDS}
+  WHEN dt = '{XSD}duration' AND lasting(lex) THEN {DURATION}
   ELSE {OTHER} END;
+CREATE MACRO term_parts(n3) AS list_transform([n3], lambda n3: CASE WHEN n3 IS NOT NULL THEN
+  list_transform([struct_pack(n3 := n3, lex := term_lex(n3), lang := term_lang(n3),
+    dt := term_dt(n3))], lambda x: struct_pack(n3 := x.n3, lex := x.lex, lang := x.lang, dt := x.dt,
+      cls := class_of(x.n3, x.lex, x.dt), num := number_of(x.lex, x.dt),
+      moment := moment_of(x.lex, x.dt)))[1] END)[1];
+CREATE MACRO amount_in(n3) AS list_transform([n3], lambda n3: list_transform(
+  [struct_pack(lex := term_lex(n3), dt := term_dt(n3))], lambda x: list_transform(
+    [struct_pack(lex := x.lex, dt := x.dt, num := number_of(x.lex, x.dt))], lambda y:
+    CASE WHEN y.num IS NOT NULL AND y.dt <> '{XSD}boolean' THEN amount_of(CASE y.dt
+      WHEN '{XSD}decimal' THEN {DECIMAL} WHEN '{XSD}double' THEN {DOUBLE}
+      WHEN '{XSD}float' THEN {FLOAT} ELSE {INTEGER} END, y.num, y.lex) END)[1])[1])[1];
 """
 
 _LONG, _LONGEST = 4_000_000, 100_000_000
@@ -188,18 +184,34 @@ _USUAL = (
 """Terms that the parser is sure to accept, in the spelling that the serialiser gives them."""
 
 
+class Memo(NamedTuple):
+    """What `Columns` keeps beside its tables."""
+
+    predicates: dict[str, int]
+    next_triple: int
+    superclasses: list[tuple[str, str]]
+    constants: dict[str, int]
+    filled: dict[str, int]
+    classes: set[int]
+    lower: set[int]
+    last_term: int
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the columns may use of the machine; None leaves it to DuckDB.
 
     `memory` is an amount with its unit, as in 2GB: beyond it columns move to files in `folder` (a
     new folder among the temporary ones, unless given), gone again at the end. `threads` is how many
-    threads work at once.
+    threads work at once. `rows` is how many answers a rule may have at once, `seconds` how long it
+    may take for them: what takes more is taken for a fault of the rule.
     """
 
     memory: str | None = None
     threads: int | None = None
     folder: Path | None = None
+    rows: int = 50_000_000
+    seconds: float = 900
 
 
 class Columns:
@@ -207,7 +219,8 @@ class Columns:
 
     def __init__(self, limits: Limits | None = None) -> None:
         """Columns with nothing in them. Raises SourceError for a limit that cannot be."""
-        self.con = _connected(limits or Limits())
+        self.limits = limits or Limits()
+        self.con = _connected(self.limits)
         self.con.execute("SET enable_progress_bar = false")
         self.predicates: dict[str, int] = {}
         self.next_triple = 0
@@ -215,7 +228,11 @@ class Columns:
         self.files: list[Path] = []
         self.refused: list[SourceError] = []
         self._constants: dict[str, int] = {}
-        self.con.execute(_MACROS)
+        self._filled: dict[str, int] = {}
+        self._classes: set[int] = set()
+        self._lower: set[int] = set()
+        self._last_term = 0
+        self.con.execute(ARITHMETIC + MOMENTS + HASHES + _MACROS)
         self.con.execute(
             "CREATE TABLE terms(id BIGINT, n3 VARCHAR, cls TINYINT, lex VARCHAR, lang VARCHAR,"
             " dt VARCHAR, num DOUBLE, moment TIMESTAMP);"
@@ -330,19 +347,8 @@ class Columns:
 
     def _encode(self) -> int:
         con = self.con
-        con.execute(
-            f"""
-            INSERT INTO terms
-            WITH fresh AS (SELECT DISTINCT n3 FROM spelt ANTI JOIN terms USING (n3)),
-            numbered AS (
-              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n FROM fresh)
-            SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
-              lang, dt, number_of(lex, dt), moment_of(lex, dt)
-            FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
-                  FROM numbered);
-            DROP TABLE spelt
-            """
-        )
+        self._number_terms("SELECT DISTINCT n3 FROM spelt ANTI JOIN terms USING (n3)")
+        con.execute("DROP TABLE spelt")
         con.execute(
             """
             INSERT INTO quads
@@ -356,40 +362,42 @@ class Columns:
 
     # -- terms -----------------------------------------------------------------------------------
 
-    def _next_term(self) -> int:
-        return int(self.value("SELECT coalesce(max(id) // 2, 0) FROM terms"))
-
     def count_terms(self) -> int:
         """How many terms the dictionary holds."""
-        return int(self.value("SELECT count(*) FROM terms"))
+        return self._last_term
 
-    def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
-        """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
-        if not self._make_fresh(query, params):
-            return
-        self.con.execute(
+    def _number_terms(self, fresh: str) -> None:
+        """Put the new terms of the query `fresh`(n3) into the dictionary, in alphabetical order."""
+        done = self.con.execute(
             f"""
             INSERT INTO terms
             WITH numbered AS (
-              SELECT n3, {self._next_term()} + row_number() OVER (ORDER BY n3) AS n
-              FROM fresh_terms)
+              SELECT n3, {self._last_term} + row_number() OVER (ORDER BY n3) AS n FROM ({fresh}))
             SELECT n * 2 + CASE WHEN n3[1] = '"' THEN 1 ELSE 0 END, n3, class_of(n3, lex, dt), lex,
               lang, dt, number_of(lex, dt), moment_of(lex, dt)
             FROM (SELECT n, n3, term_lex(n3) AS lex, term_lang(n3) AS lang, term_dt(n3) AS dt
                   FROM numbered)
             """
-        )
+        ).fetchone()
+        self._last_term += int(done[0]) if done else 0
+
+    def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
+        """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
+        if self._make_fresh(query, params):
+            self._number_terms("FROM fresh_terms")
 
     def add_iris(self, query: str) -> None:
         """Put into the dictionary the IRIs of the one-column `query` that it lacks."""
-        if self._make_fresh(f"SELECT '<' || iri || '>' FROM ({query}) AS wanted(iri)", None):
+        fresh = self._make_fresh(f"SELECT '<' || iri || '>' FROM ({query}) AS wanted(iri)", None)
+        if fresh:
             self.con.execute(
                 f"""
                 INSERT INTO terms
-                SELECT ({self._next_term()} + row_number() OVER (ORDER BY n3)) * 2, n3, {IRI},
+                SELECT ({self._last_term} + row_number() OVER (ORDER BY n3)) * 2, n3, {IRI},
                   n3[2:-2], NULL, NULL, NULL, NULL FROM fresh_terms
                 """
             )
+            self._last_term += fresh
 
     def _make_fresh(self, query: str, params: Mapping[str, Any] | None) -> int:
         """Put the terms of `query` that the dictionary lacks into fresh_terms(n3), and count them.
@@ -410,20 +418,21 @@ class Columns:
         return int(done[0]) if done else 0
 
     def append_iris(self, query: str, after: int) -> str:
-        """Put new IRIs into the dictionary; returns a query for the rows (n, id).
+        """Put new IRIs into the dictionary; returns the id of each as SQL, in terms of its n.
 
         They are the rows (n, iri) of `query`, with n counting on from `after`. None of them may be
         there yet, nor occur twice.
         """
-        first = self._next_term() - after
-        self.con.execute(
+        identifier = f"({self._last_term - after} + n) * 2"
+        done = self.con.execute(
             f"""
             INSERT INTO terms
-            SELECT ({first} + n) * 2, '<' || iri || '>', {IRI}, iri,
+            SELECT {identifier}, '<' || iri || '>', {IRI}, iri,
               NULL, NULL, NULL, NULL FROM ({query})
             """
-        )
-        return f"SELECT n, ({first} + n) * 2 AS id FROM ({query})"
+        ).fetchone()
+        self._last_term += int(done[0]) if done else 0
+        return identifier
 
     def ids_of(self, n3s: Iterable[str]) -> dict[str, int]:
         """The ids of those of these N-Triples terms that the dictionary holds."""
@@ -470,13 +479,16 @@ class Columns:
             "SELECT DISTINCT terms.lex, p FROM triples JOIN terms ON terms.id = p ORDER BY 1"
         ).fetchall():
             self.predicates[predicate] = identifier
+            self._filled[predicate] = self.next_triple
             con.execute(
                 f"CREATE TABLE {quoted(predicate)} AS"
                 " SELECT s, o, c::TINYINT AS c, t, r::INTEGER AS r FROM triples"
                 f" WHERE p = {identifier}"
             )
         con.execute("DROP TABLE triples")
-        self.table(RDF_TYPE)
+        self._classes |= {
+            cls for (cls,) in self.rows(f"SELECT DISTINCT o FROM {self.table(RDF_TYPE)}")
+        }
         self.superclasses = self._read_superclasses()
         self._close_types(0)
 
@@ -495,18 +507,36 @@ class Columns:
         for predicate in self.predicates:
             self.con.execute(f"DROP TABLE {quoted(predicate)}")
         self.predicates.clear()
+        self._filled.clear()
+        self._classes.clear()
 
-    def memo(self) -> tuple[dict[str, int], int, list[tuple[str, str]], dict[str, int]]:
+    def memo(self) -> Memo:
         """What `recall` needs, beside a rolled-back transaction, to be as now again."""
-        return (
-            dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants)
+        return Memo(
+            dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants),
+            dict(self._filled), set(self._classes), set(self._lower), self._last_term,
         )  # fmt: skip
 
-    def recall(
-        self, memo: tuple[dict[str, int], int, list[tuple[str, str]], dict[str, int]]
-    ) -> None:
+    def recall(self, memo: Memo) -> None:
         """Be as at that memo, once the transaction since then is rolled back."""
-        self.predicates, self.next_triple, self.superclasses, self._constants = memo
+        self.predicates, self.next_triple, self.superclasses, self._constants = memo[:4]
+        self._filled, self._classes, self._lower, self._last_term = memo[4:]
+
+    def may_hold(self, what: str) -> bool:
+        """Whether there may be triples of a predicate, or members of a class (`a <class>`)."""
+        if what.startswith("a <"):
+            return self.id_of(what.removeprefix("a ")) in self._classes
+        return what in self._filled
+
+    def filled_since(self, start: int) -> list[str]:
+        """The predicates that may have triples numbered from `start` on."""
+        return sorted(name for name, end in self._filled.items() if end > start)
+
+    def note(self, predicate: str, values: Iterable[int]) -> None:
+        """Take note that triples with these values were put into a predicate's table."""
+        self._filled[predicate] = self.next_triple
+        if predicate == RDF_TYPE:
+            self._classes |= {*values}
 
     def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
         """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
@@ -518,41 +548,70 @@ class Columns:
         One that is known already counts as new where it is now more certain than it was.
         """
         start = self.next_triple
-        found = self._add_better(predicate, rows, params)
-        if found and predicate == RDF_TYPE:
+        found, classes = self._add_better(predicate, rows, params)
+        if self._lower.intersection(classes):
             self._close_types(start)
         elif found and predicate == RDFS + "subClassOf":
             self.superclasses = self._read_superclasses()
             self._close_types(0)
         return found
 
-    def _add_better(self, predicate: str, rows: str, params: Mapping[str, Any] | None) -> int:
+    def append(self, predicate: str, rows: str, number: int, *, cls: int | None = None) -> None:
+        """Add triples (s, o, c, r) of which none is known yet, in the order of `n`.
+
+        `n` counts on from `number`. Of types, `cls` is the only one that they give.
+        """
+        done = self.con.execute(
+            f"INSERT INTO {self.table(predicate)}"
+            f" SELECT s, o, c, {self.next_triple - number} + n, r FROM ({rows})"
+        ).fetchone()
+        self.next_triple += int(done[0]) if done else 0
+        self.note(predicate, [] if cls is None else [cls])
+        if cls is not None and cls in self._lower:
+            self._close_types(self.next_triple - (int(done[0]) if done else 0))
+
+    def _add_better(
+        self, predicate: str, rows: str, params: Mapping[str, Any] | None
+    ) -> tuple[int, list[int]]:
+        """How many triples were new or better; and the classes of those that give types."""
         table = self.table(predicate)
         start = self.next_triple
-        done = self.con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE fresh AS
-            SELECT made.*, known.s IS NOT NULL AS better
-            FROM (SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL
-                  AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o) AS made
-              LEFT JOIN {table} AS known USING (s, o)
-            WHERE known.s IS NULL OR made.c < known.c
-            """,
-            dict(params or {}),
-        ).fetchone()
-        found = int(done[0]) if done else 0
-        if not found:
-            return 0
-        if self.value("SELECT bool_or(better) FROM fresh"):
-            self.con.execute(
-                f"DELETE FROM {table} WHERE (s, o) IN (SELECT s, o FROM fresh WHERE better)"
-            )
-        self.con.execute(
-            f"INSERT INTO {table} SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1,"
-            " r FROM fresh"
+        made = (
+            f"SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL"
+            " AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o"
         )
-        self.next_triple += found
-        return found
+        numbered = f"SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, r"
+        typing = predicate == RDF_TYPE
+        classes: list[int] = []
+        if predicate not in self._filled and not typing:
+            done = self.con.execute(
+                f"INSERT INTO {table} {numbered} FROM ({made})", dict(params or {})
+            ).fetchone()
+            found = int(done[0]) if done else 0
+        else:
+            self.con.execute(
+                f"""
+                CREATE OR REPLACE TEMP TABLE fresh AS
+                SELECT made.*, known.s IS NOT NULL AS better
+                FROM ({made}) AS made LEFT JOIN {table} AS known USING (s, o)
+                WHERE known.s IS NULL OR made.c < known.c
+                """,
+                dict(params or {}),
+            )
+            kinds = "coalesce(list(DISTINCT o), [])" if typing else "[]"
+            found, better, classes = self.rows(
+                f"SELECT count(*), bool_or(better), {kinds} FROM fresh"
+            )[0]
+            if better:
+                self.con.execute(
+                    f"DELETE FROM {table} WHERE (s, o) IN (SELECT s, o FROM fresh WHERE better)"
+                )
+            if found:
+                self.con.execute(f"INSERT INTO {table} {numbered} FROM fresh")
+        if found:
+            self.next_triple += found
+            self.note(predicate, classes)
+        return int(found), classes
 
     def forget_inferred(self) -> None:
         """Take out of the tables all that was inferred; types stay closed over sub-classes."""
@@ -563,7 +622,8 @@ class Columns:
 
     def _read_superclasses(self) -> list[tuple[str, str]]:
         """Each class of the background with each class above it, near or far."""
-        self.table(RDFS + "subClassOf")
+        above = self.table(RDFS + "subClassOf")
+        self._lower = {low for (low,) in self.rows(f"SELECT DISTINCT s FROM {above}")}
         return self.con.execute(
             f"""
             WITH RECURSIVE above(low, high) AS (
@@ -575,6 +635,7 @@ class Columns:
         ).fetchall()
 
     def _close_types(self, start: int) -> None:
+        """Give what was typed since `start` the classes above its own as well."""
         sub = quoted(RDFS + "subClassOf")
         self._add_better(
             RDF_TYPE,
@@ -602,41 +663,46 @@ class Columns:
     def labels(self, ids: Iterable[int]) -> dict[int, str]:
         """What to call each of these terms in a sentence: its label, a short IRI, or its value."""
         wanted = list(dict.fromkeys(ids))
-        label, pref = (
-            self.table(RDFS + "label"),
-            self.table("http://www.w3.org/2004/02/skos/core#prefLabel"),
+        rows = self.rows(self.named("SELECT unnest($wanted) AS id"), {"wanted": wanted})
+        return {identifier: name for identifier, _, name in rows}
+
+    def labelled(self, iris: Sequence[str]) -> set[tuple[str, str, str]]:
+        """All labels of these things: IRI, text, and the literal as N-Triples."""
+        return set(
+            self.rows(
+                f"""
+                SELECT named.lex, label.lex, label.n3
+                FROM (SELECT s, o FROM {self.table(LABEL)}
+                      UNION ALL SELECT s, o FROM {self.table(PREF_LABEL)})
+                  JOIN terms named ON named.id = s JOIN terms label ON label.id = o
+                WHERE named.n3 IN (SELECT '<' || unnest($iris::VARCHAR[]) || '>')
+                """,
+                {"iris": list(iris)},
+            )
         )
-        rows = self.rows(
-            f"""
-            WITH wanted AS (SELECT unnest($wanted) AS id),
-            named AS (
+
+    def named(self, ids: str) -> str:
+        """A query for the rows (id, n3, name): the same names, for the ids of the query `ids`(id).
+
+        What has no label is called by the last part of its IRI, or by its value.
+        """
+        label, pref = self.table(LABEL), self.table(PREF_LABEL)
+        return f"""
+            WITH asked AS MATERIALIZED ({ids}),
+            labelled AS (
               SELECT s AS id, first(lex
                 ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, lex)
-                AS name
+                AS label
               FROM (SELECT s, o FROM {label} UNION ALL SELECT s, o FROM {pref})
                 JOIN terms ON terms.id = o
-              WHERE s IN (SELECT id FROM wanted) GROUP BY s)
-            SELECT wanted.id, named.name, terms.lex, terms.n3, terms.cls
-            FROM wanted JOIN terms USING (id) LEFT JOIN named USING (id)
-            """,
-            {"wanted": wanted},
-        )
-        return {
-            i: name or readable(lex if cls != BLANK else n3, cls) for i, name, lex, n3, cls in rows
-        }
+              WHERE s IN (SELECT id FROM asked) GROUP BY s)
+            SELECT asked.id, terms.n3, coalesce(nullif(label, ''), readable(lex, cls)) AS name
+            FROM asked JOIN terms USING (id) LEFT JOIN labelled USING (id)
+            """
 
 
-def readable(lex: str, cls: int) -> str:
-    """A term without a label in words: the last part of an IRI, the value of a literal."""
-    if cls == BLANK:
-        return "an unnamed record"
-    if cls != IRI:
-        return lex
-    if lex.startswith(HF):
-        return lex.removeprefix(HF).replace("-", " ")
-    tail = lex.rstrip("/#").replace("#", "/").rsplit("/", 1)[-1]
-    return tail.replace("-", " ") or lex
-
+LABEL = RDFS + "label"
+PREF_LABEL = SKOS + "prefLabel"
 
 MOST_ON_DISK = "40GB"
 """How much of the disk may be taken by what does not fit in memory."""

@@ -16,6 +16,7 @@ from holdfast.compile.owl import (
     AxiomRule,
     Axioms,
     axiom_rules,
+    construct_of,
     contradictions_sql,
     live,
     read_axioms,
@@ -23,11 +24,34 @@ from holdfast.compile.owl import (
 from holdfast.compile.patterns import Dataset
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.ruleplans import Template, compile_pattern, compile_query, compile_rule
-from holdfast.compile.schema import schema_keys
+from holdfast.compile.schema import SAME, schema_keys
 
 __all__ = [
-    "ANYTHING", "ANY_TYPE", "Axiom", "AxiomRule", "Axioms", "Dataset", "Plan", "Reads", "Refusal",
-    "Template", "axiom_rules", "compile_pattern", "compile_query", "compile_rule",
-    "contradictions_sql", "from_json", "group_of", "live", "meets",
-    "read_axioms", "reads_of", "schema_keys", "template_ends", "template_keys", "to_json",
+    "ANYTHING",
+    "ANY_TYPE",
+    "SAME",
+    "Axiom",
+    "AxiomRule",
+    "Axioms",
+    "Dataset",
+    "Plan",
+    "Reads",
+    "Refusal",
+    "Template",
+    "axiom_rules",
+    "compile_pattern",
+    "compile_query",
+    "compile_rule",
+    "construct_of",
+    "contradictions_sql",
+    "from_json",
+    "group_of",
+    "live",
+    "meets",
+    "read_axioms",
+    "reads_of",
+    "schema_keys",
+    "template_ends",
+    "template_keys",
+    "to_json",
 ]  # fmt: skip

@@ -28,6 +28,9 @@ _FINDING_PREDICATES = frozenset(
     URIRef(HF + name) for name in ("venture", "rule", "basis", "effect", "certainty")
 )
 
+_FINDINGS_ONLY = frozenset(URIRef(HF + name) for name in ("venture", "rule", "basis", "effect"))
+"""What is said of findings alone, so that whoever asks for it asks for findings."""
+
 
 @dataclass(frozen=True)
 class Reads:
@@ -246,7 +249,7 @@ class _Collector:
         findings = {
             subject
             for subject, predicate, value in listed
-            if predicate == _TYPE and value == _FINDING
+            if (predicate == _TYPE and value == _FINDING) or predicate in _FINDINGS_ONLY
         }
         for finding in findings:
             star = [
@@ -264,8 +267,12 @@ class _Collector:
             elif isinstance(predicate, Path):
                 if _denies(predicate):
                     self.add(ANYTHING, below)
-                for iri in iris_in(predicate):
+                named = [*iris_in(predicate)]
+                for iri in named:
                     self.add(ANY_TYPE if iri == RDF_TYPE else iri, below)
+                if not _FINDINGS_ONLY.isdisjoint(map(URIRef, named)):
+                    for basis, effect in product(self.bases, self.effects):
+                        self.add(f"finding {basis} {effect}", below)
             elif predicate != _TYPE:
                 self.add(str(predicate), below)
             elif isinstance(value, URIRef):

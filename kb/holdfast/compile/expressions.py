@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
+import duckdb
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.terms import (
+    BLANK,
+    BOOLEAN,
+    DATE,
+    DATED,
+    DATETIME,
+    DAY,
+    DECIMAL,
+    DOUBLE,
+    FLOAT,
+    INTEGER,
+    IRI,
+    LANGSTRING,
+    MONTH,
+    MONTH_DAY,
+    NUMBERS,
+    OTHER,
+    STRING,
+    TIME,
+    YEAR,
+    YEAR_MONTH,
+)  # fmt: skip
 from holdfast.compile import sql
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
-    BLANK,
-    BOOLEAN,
-    DATE,
-    DATETIME,
-    DECIMAL,
-    DOUBLE,
-    INTEGER,
-    IRI,
-    LANGSTRING,
-    NUMBERS,
-    STRING,
-    YEAR,
+    MOMENTS,
     Amount,
     Constant,
     Nothing,
@@ -36,10 +49,14 @@ from holdfast.compile.values import (
     Value,
     Written,
     equal_values,
+    if_bound,
+    in_parts,
+    is_whole,
     less_than,
     same_term,
 )  # fmt: skip
-from holdfast.vocabulary import XSD
+from holdfast.queries import members
+from holdfast.vocabulary import RDF, XSD, nearest
 
 Environment = Mapping[str, Value]
 
@@ -58,6 +75,9 @@ class Patterns(Protocol):
 
     def changing(self, function: str) -> str:
         """The moment of the query, for functions that give something else in every run."""
+
+    def function(self, iri: str, arguments: list[Any], value: Callable[[Any], Value]) -> Value:
+        """The value of a function that is not SPARQL's own; `value` gives that of an argument."""
 
 
 def compile_expression(node: Any, environment: Environment, patterns: Patterns) -> Value:
@@ -88,39 +108,86 @@ def compile_expression(node: Any, environment: Environment, patterns: Patterns) 
     if name == "UnaryNot":
         return Truth(exp.Not(this=exp.paren(value(node.expr).truth())))
     if name == "UnaryMinus":
-        inner = value(node.expr)
-        return Amount(exp.Neg(this=exp.paren(inner.number())), inner.cls())
+        return _of_amount("amount_negated")(CompValue("", arg=node.expr), value)
     if name == "UnaryPlus":
-        inner = value(node.expr)
-        return Amount(inner.number(), inner.cls())
+        return Amount(value(node.expr).amount())
     if name == "RelationalExpression":
         return Truth(_relation(node, value))
     if name == "AdditiveExpression":
-        return _arithmetic(node, value, {"+": exp.Add, "-": exp.Sub})
+        return _arithmetic(node, value)
     if name == "MultiplicativeExpression":
-        return _arithmetic(node, value, {"*": exp.Mul, "/": exp.Div})
+        return _arithmetic(node, value)
     if name in ("Builtin_EXISTS", "Builtin_NOTEXISTS"):
         found = patterns.exists(node.graph, environment)
         return Truth(found if name == "Builtin_EXISTS" else exp.Not(this=found))
     if name == "Function":
+        if not str(node.iri).startswith(XSD):
+            arguments = node.expr if isinstance(node.expr, list) else [node.expr]
+            empty = arguments in ([], [None], [URIRef(f"{RDF}nil")])
+            return patterns.function(str(node.iri), [] if empty else arguments, value)
         return _cast(node, value)
     if name in _CHANGING:
         return _CHANGING[name](node, value, patterns.changing(name), environment)
     if name == "Builtin_BOUND":
         bound = environment.get(str(node.arg)) or patterns.unbound(str(node.arg))
-        return Truth(exp.Not(this=sql.missing(_presence(bound))))
+        return Truth(exp.Not(this=sql.missing(bound.presence())))
     if name in _BUILTINS:
         return _BUILTINS[name](node, value)
     raise Refusal(_construct(name))
 
 
+_CONNECTIVES = frozenset((
+    "ConditionalAndExpression", "ConditionalOrExpression", "UnaryNot", "RelationalExpression",
+))  # fmt: skip
+_DEEPEST = 2
+
+
+def taken_apart(node: Any, name: Callable[[CompValue], Variable]) -> Any:
+    """An expression in which what is nested deeply is replaced by variables.
+
+    A function looks at its arguments in several ways, each of which writes them out anew; so SQL
+    would grow with every step. `name` gives the variable for a part.
+    """
+    return node if _depth(node) <= _DEEPEST else _shallow(node, name)
+
+
+def _depth(node: Any) -> int:
+    """How many functions and operations stand within one another."""
+    if isinstance(node, CompValue):
+        if node.name in _EXISTS:
+            return 0
+        inner = max((_depth(part) for part in node.values()), default=0)
+        return inner + (node.name not in _CONNECTIVES)
+    return max((_depth(part) for part in node), default=0) if isinstance(node, list) else 0
+
+
+def _shallow(node: Any, name: Callable[[CompValue], Variable]) -> Any:
+    if isinstance(node, list):
+        return [_shallow(part, name) for part in node]
+    if not isinstance(node, CompValue) or node.name in _EXISTS:
+        return node
+    made = CompValue(node.name)
+    for key, part in node.items():
+        made[key] = _shallow(part, name)
+    return made if _depth(made) < _DEEPEST or node.name in _CONNECTIVES else name(made)
+
+
+_EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
+
+
+def unknown_function(iri: str) -> Refusal:
+    """The refusal of a function that is neither SPARQL's nor a cast."""
+    casts = (*DATED, "string", "boolean", "integer", "decimal", "float", "double")
+    near = nearest(iri.removeprefix(XSD), casts) if iri.startswith(XSD) else ""
+    return Refusal(
+        f"the function <{iri}>",
+        near.replace("mean ", "mean xsd:")
+        or "Functions beyond SPARQL's own differ from engine to engine; write it with those.",
+    )
+
+
 def _construct(name: str) -> str:
     return f"the function {name.removeprefix('Builtin_')}" if name.startswith("Builtin_") else name
-
-
-def _presence(value: Value) -> SQL:
-    key = value.id()
-    return key if key is not None else value.n3()
 
 
 def _relation(node: CompValue, value: Callable[[Any], Value]) -> SQL:
@@ -138,92 +205,118 @@ def _relation(node: CompValue, value: Callable[[Any], Value]) -> SQL:
     return less_than(one, other, comparison)
 
 
-def _arithmetic(
-    node: CompValue,
-    value: Callable[[Any], Value],
-    operations: Mapping[str, type[exp.Binary]],
-) -> Value:
+_OPERATIONS = {
+    "+": "amount_sum", "-": "amount_difference", "*": "amount_product", "/": "amount_quotient",
+}  # fmt: skip
+_OF_COUNTS: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
+
+
+def _arithmetic(node: CompValue, value: Callable[[Any], Value]) -> Value:
     result = value(node.expr)
     for operator, operand in zip(node.op, node.other, strict=True):
-        other = value(operand)
-        one, two = exp.paren(result.number()), exp.paren(other.number())
-        kind = sql.call("greatest", result.cls(), other.cls())
-        amount: SQL
-        if operator == "/":
-            divided = exp.Div(this=exp.cast(one, "DOUBLE"), expression=exp.cast(two, "DOUBLE"))
-            by_zero = sql.both(
-                [
-                    sql.equal(two, sql.number(0)),
-                    exp.LT(this=kind, expression=sql.number(DOUBLE)),
-                ]
-            )
-            amount = sql.cases((by_zero, exp.cast(exp.null(), "DOUBLE")), otherwise=divided)
-            kind = sql.call("greatest", kind, sql.number(DECIMAL))
-        else:
-            amount = operations[str(operator)](this=one, expression=two)
-        result = Amount(amount, kind)
+        result = Amount(_computed(str(operator), result, value(operand)))
     return result
 
 
+def _computed(operator: str, one: Value, other: Value) -> SQL:
+    plain = _OF_COUNTS.get(operator)
+    if plain is not None and is_whole(one) and is_whole(other):
+        sides = [exp.cast(exp.paren(side.num()), "HUGEINT") for side in (one, other)]
+        made = sql.call("TRY", plain(this=sides[0], expression=sides[1]))
+        return sql.call("amount", sql.number(INTEGER), made, sql.number(0))
+    macro = _OPERATIONS[operator]
+
+    def amounts(pair: SQL) -> SQL:
+        return sql.call(macro, sql.field(pair, "x"), sql.field(pair, "y"))
+
+    return sql.once(sql.record(x=one.amount(), y=other.amount()), "pair", amounts)
+
+
 def _cast(node: CompValue, value: Callable[[Any], Value]) -> Value:
+    """The seven casts of §17.5, and those to the other types of XML Schema that values have."""
     target = str(node.iri).removeprefix(XSD)
     arguments = node.expr if isinstance(node.expr, list) else [node.expr]
     if not str(node.iri).startswith(XSD) or len(arguments) != 1:
-        raise Refusal(f"the function <{node.iri}>")
+        raise unknown_function(str(node.iri))
     inner = value(arguments[0])
     if target == "string":
-        if not inner.kinds & {BOOLEAN, DECIMAL, DOUBLE}:
+        if not inner.kinds & {BOOLEAN, *NUMBERS}:
             return Text(inner.lex())
         return Text(sql.call("cast_string", inner.cls(), inner.lex(), inner.num()))
-    cls = inner.cls()
-    if target in ("integer", "decimal", "float", "double", "boolean"):
-        amount = sql.cases(
-            (Value._is(cls, (BOOLEAN, *NUMBERS)), inner.num()),
-            (
-                Value._is(cls, (STRING,)),
-                sql.call("number_of", inner.lex(), sql.text(XSD + target)),
-            ),
+    typed = sql.text(XSD + target)
+    if target in ("integer", "decimal", "float", "double"):
+        return Amount(_cast_number(inner, target, typed))
+    if target == "boolean":
+        read = sql.cases(
+            (Value._is(inner.cls(), (BOOLEAN, *NUMBERS)), inner.num()),
+            (Value._is(inner.cls(), (STRING,)), sql.call("number_of", inner.lex(), typed)),
         )
-        if target == "boolean":
-            return Truth(exp.NEQ(this=amount, expression=sql.number(0)))
-        if target == "double":
-            return Number(amount, DOUBLE)
-        if target == "float":
-            single = exp.TryCast(this=amount, to=exp.DataType.build("FLOAT"))
-            spelt = sql.once(
-                single,
-                "amount",
-                lambda it: sql.call("number_lex", it, sql.number(DOUBLE)),
+        return Truth(
+            sql.once(
+                read,
+                "number",
+                lambda it: sql.both(
+                    [
+                        exp.NEQ(this=it, expression=sql.number(0)),
+                        exp.Not(this=sql.call("isnan", it)),
+                    ]
+                ),
             )
-            return Written(sql.call("literal_n3", spelt, sql.text(XSD + "float")))
-        finite = sql.cases((sql.call("isfinite", amount), amount.copy()))
-        if target == "decimal":
-            return Number(finite, DECIMAL)
-        return Number(sql.call("trunc", finite), INTEGER)
-    if target in ("date", "dateTime"):
-        day = sql.call("left", inner.lex(), sql.number(10))
-        if target == "date":
-            zone = sql.call(
-                "regexp_extract", inner.lex(), sql.text("T.*?(Z|[+-][0-9][0-9]:[0-9][0-9])?$"),
-                sql.number(1),
-            )  # fmt: skip
-            same, other = DATE, DATETIME
-        else:
-            rest = sql.call("substr", inner.lex(), sql.number(11))
-            zone = exp.DPipe(this=sql.text("T00:00:00"), expression=rest)
-            same, other = DATETIME, DATE
-        typed = sql.text(XSD + target)
-        valid = sql.call("moment_of", inner.lex(), typed)
-        spelt = sql.cases(
-            (Value._is(cls, (same,)), inner.lex()),
-            (Value._is(cls, (other,)), exp.DPipe(this=day, expression=exp.paren(zone))),
-            (
-                sql.both([Value._is(cls, (STRING,)), exp.Not(this=sql.missing(valid))]),
-                inner.lex(),
-            ),
         )
-        return Written(sql.call("literal_n3", spelt, typed))
-    raise Refusal(f"the cast to xsd:{target}")
+    same = DATED.get(target)
+    if same is None:
+        raise unknown_function(str(node.iri))
+    return Written(
+        in_parts([Written(inner.n3())], lambda sides: _cast_date(sides[0], target, same))
+    )
+
+
+def _cast_date(inner: Value, target: str, same: int) -> SQL:
+    spelt, typed = inner.lex(), sql.text(XSD + target)
+    valid = exp.Not(this=sql.missing(sql.call("moment_of", spelt, typed)))
+    ways = [
+        (Value._is(inner.cls(), (same,)), spelt.copy()),
+        (sql.both([Value._is(inner.cls(), (STRING,)), valid]), spelt.copy()),
+    ]
+    if target == "date":
+        ways.append((Value._is(inner.cls(), (DATETIME,)), _matched(spelt, r"T[0-9:.]*", "")))
+    if target == "time":
+        ways.append((Value._is(inner.cls(), (DATETIME,)), _matched(spelt, r"^.*T", "")))
+    if target == "dateTime":
+        midnight = _matched(spelt, r"^(-?[0-9]+-[0-9]{2}-[0-9]{2})", r"\1T00:00:00")
+        ways.append((Value._is(inner.cls(), (DATE,)), midnight))
+    return sql.call("literal_n3", sql.cases(*ways), typed)
+
+
+def _matched(text: SQL, pattern: str, replacement: str) -> SQL:
+    return sql.call("regexp_replace", text.copy(), sql.text(pattern), sql.text(replacement))
+
+
+def _cast_number(inner: Value, target: str, typed: SQL) -> SQL:
+    """A number, truth or string as a number of another type (XPath 3.1 Functions §19)."""
+    kind = {"integer": INTEGER, "decimal": DECIMAL, "float": FLOAT, "double": DOUBLE}[target]
+    macro = {INTEGER: "as_integer", DECIMAL: "as_decimal", FLOAT: "as_float", DOUBLE: "as_real"}
+
+    def made(amount: SQL) -> SQL:
+        return sql.call(macro[kind], amount)
+
+    if inner.kinds <= set(NUMBERS):
+        return sql.once(inner.amount(), "amount", made)
+    amount = in_parts([inner], lambda sides: _amount_from(sides[0], kind, typed))
+    return sql.once(amount, "amount", made)
+
+
+def _amount_from(inner: Value, kind: int, typed: SQL) -> SQL:
+    cls, lex = inner.cls(), inner.lex()
+    read = sql.call("number_of", lex, typed)
+    return sql.cases(
+        (Value._is(cls, NUMBERS), inner.amount()),
+        (Value._is(cls, (BOOLEAN,)), sql.call("amount_of", sql.number(INTEGER), inner.num(), lex)),
+        (
+            sql.both([Value._is(cls, (STRING,)), exp.Not(this=sql.missing(read))]),
+            sql.call("amount_of", sql.number(kind), read.copy(), lex.copy()),
+        ),
+    )
 
 
 Compile = Callable[[Any], Value]
@@ -231,7 +324,8 @@ Compile = Callable[[Any], Value]
 
 def _kind_test(*kinds: int) -> Callable[[CompValue, Compile], Value]:
     def test(node: CompValue, value: Compile) -> Value:
-        return Truth(Value._is(value(node.arg).cls(), kinds))
+        inner = value(node.arg)
+        return Truth(if_bound([inner], Value._is(inner.cls(), kinds)))
 
     return test
 
@@ -254,28 +348,20 @@ def _text_test(function: str) -> Callable[[CompValue, Compile], Value]:
     return test
 
 
-def _rounded(function: str) -> Callable[[CompValue, Compile], Value]:
+def _of_amount(macro: str) -> Callable[[CompValue, Compile], Value]:
     def compute(node: CompValue, value: Compile) -> Value:
-        inner = value(node.arg)
-        return Amount(sql.call(function, inner.number()), inner.cls())
+        made = value(node.arg).amount()
+        return Amount(sql.once(made, "amount", lambda amount: sql.call(macro, amount)))
 
     return compute
 
 
-def _half_up(node: CompValue, value: Compile) -> Value:
-    inner = value(node.arg)  # XPath rounds halves towards positive infinity
-    return Amount(
-        sql.call("floor", exp.Add(this=inner.number(), expression=sql.number(0.5))),
-        inner.cls(),
-    )
-
-
-def _part_of_date(start: int, length: int, *kinds: int) -> Callable[[CompValue, Compile], Value]:
+def _part_of_date(pattern: str, *kinds: int) -> Callable[[CompValue, Compile], Value]:
     """Digits of a date as it is written: its own zone counts, not Greenwich (XPath §10.5)."""
 
     def compute(node: CompValue, value: Compile) -> Value:
         inner = value(node.arg)
-        digits = sql.call("substr", inner.lex(), sql.number(start), sql.number(length))
+        digits = sql.call("regexp_extract", inner.lex(), sql.text(pattern), sql.number(1))
         part = sql.cases((Value._is(inner.cls(), kinds), digits))
         return Number(exp.TryCast(this=part, to=exp.DataType.build("BIGINT")), INTEGER)
 
@@ -287,10 +373,7 @@ def _like(inner: Value, changed: Callable[[SQL], SQL]) -> Value:
     text = changed(inner.string())
     if inner.kinds <= {STRING}:
         return Text(text)
-    tag, quoted = inner.lang(), sql.call("quoted", text)
-    tagged = exp.DPipe(this=exp.DPipe(this=quoted, expression=sql.text("@")), expression=tag)
-    spoken = exp.NEQ(this=tag.copy(), expression=sql.text(""))
-    return Written(sql.cases((spoken, tagged), otherwise=quoted.copy()))
+    return Written(_tagged(text, inner.lang()))
 
 
 def _case_changed(function: str) -> Callable[[CompValue, Compile], Value]:
@@ -301,14 +384,52 @@ def _case_changed(function: str) -> Callable[[CompValue, Compile], Value]:
 
 
 def _substring(node: CompValue, value: Compile) -> Value:
+    """Places are rounded and count from 1; those before it are passed over (XPath §5.4.3)."""
     start = value(node.start).number()
-    arguments = [exp.cast(start, "BIGINT")]
-    if node.length is not None:
-        arguments.append(exp.cast(value(node.length).number(), "BIGINT"))
-    return _like(value(node.arg), lambda text: sql.call("substr", text, *arguments))
+    length = value(node.length).number() if node.length is not None else None
+
+    def taken(text: SQL) -> SQL:
+        parts = sql.record(
+            text=text,
+            first=_place(start),
+            last=_place(start, length) if length is not None else sql.number(2**31),
+        )
+        return sql.once(parts, "part", _between)
+
+    return _like(value(node.arg), taken)
+
+
+def _place(start: SQL, length: SQL | None = None) -> SQL:
+    half = sql.number(0.5)
+    rounded = sql.call("floor", exp.Add(this=exp.paren(start.copy()), expression=half))
+    if length is not None:
+        more = sql.call("floor", exp.Add(this=exp.paren(length.copy()), expression=half.copy()))
+        rounded = exp.Add(this=rounded, expression=more)
+    return exp.TryCast(this=rounded, to=exp.DataType.build("BIGINT"))
+
+
+def _between(part: SQL) -> SQL:
+    """The text of a record from its `first` place to before its `last`."""
+    first = sql.call("greatest", sql.field(part, "first"), sql.number(1))
+    length = exp.Sub(this=exp.paren(sql.field(part, "last")), expression=first)
+    piece = sql.call(
+        "substr", sql.field(part, "text"), first.copy(),
+        sql.call("greatest", length, sql.number(0)),
+    )  # fmt: skip
+    bounds = [exp.Not(this=sql.missing(sql.field(part, name))) for name in ("first", "last")]
+    return sql.cases((sql.both(bounds), piece))
 
 
 def _tagged(text: SQL, tag: SQL) -> SQL:
+    """A string with a language tag, or without one where the tag is empty."""
+    return sql.once(
+        sql.record(text=text, tag=tag),
+        "part",
+        lambda part: _with_tag(sql.field(part, "text"), sql.field(part, "tag")),
+    )
+
+
+def _with_tag(text: SQL, tag: SQL) -> SQL:
     marked = exp.DPipe(
         this=exp.DPipe(this=sql.call("quoted", text), expression=sql.text("@")),
         expression=tag,
@@ -338,23 +459,101 @@ def _around(before: bool) -> Callable[[CompValue, Compile], Value]:
     return compute
 
 
-def _flags(node: CompValue) -> str:
-    """The flags as RE2 reads them at the head of a pattern."""
-    flags = str(node.flags if node.flags is not None else "")
-    refused = sorted(set(flags) - set("ism"))
-    if refused or (node.flags is not None and not isinstance(node.flags, Literal)):
-        raise Refusal(f"the regular-expression flags '{flags}'", "Use i, s and m, or none.")
-    return f"(?{''.join(sorted(set(flags)))})" if flags else ""
-
-
 def _pattern(node: CompValue, value: Compile) -> SQL:
+    """A pattern as RE2 reads it, with its flags (XPath 3.1 Functions §5.6.2) at its head.
+
+    Raises Refusal for one that says what RE2 cannot match, where it is known beforehand: it is no
+    error in SPARQL, so that it must not count as one.
+    """
     pattern = value(node.pattern).string()
-    flags = _flags(node)
-    return exp.DPipe(this=sql.text(flags), expression=exp.paren(pattern)) if flags else pattern
+    spelt = isinstance(node.flags, Literal) and "q" in node.flags
+    if isinstance(node.pattern, Literal) and not spelt and (found := _beyond_re2(node.pattern)):
+        raise Refusal(
+            f"{found} in a regular expression",
+            "Write the pattern without, or as several that are joined by && and !.",
+        )
+    if node.flags is None:
+        return pattern
+    flags = _plain(value(node.flags))
+    literal, spaced, others = (sql.text(sign) for sign in ("q", "x", "[^imsqx]"))
+    written = sql.cases(
+        (sql.call("contains", flags, literal), sql.call("regexp_escape", pattern)),
+        (
+            sql.call("contains", flags.copy(), spaced),
+            sql.call(
+                "regexp_replace", pattern.copy(), sql.text("\\s"), sql.text(""), sql.text("g")
+            ),
+        ),
+        otherwise=pattern.copy(),
+    )
+    marked = sql.call("regexp_replace", flags.copy(), sql.text("[qx]"), sql.text(""), sql.text("g"))
+    head = sql.cases(
+        (sql.call("regexp_matches", flags.copy(), others), exp.cast(exp.null(), "VARCHAR")),
+        (sql.equal(marked, sql.text("")), sql.text("")),
+        otherwise=sql.call("concat", sql.text("(?"), marked.copy(), sql.text(")")),
+    )
+    return exp.DPipe(this=exp.paren(head), expression=exp.paren(written))
+
+
+def check_patterns(node: Any) -> None:
+    """Refuse a regular expression that no text could match, because it is malformed.
+
+    SPARQL counts it as an error, so that a rule which has it would be silent for ever.
+    """
+    if isinstance(node, CompValue):
+        if node.name in ("Builtin_REGEX", "Builtin_REPLACE"):
+            pattern, flags = node.pattern, node.flags
+            plain = isinstance(flags, Literal) and "q" in flags
+            written = isinstance(pattern, Literal) and not plain and not _beyond_re2(pattern)
+            if written and not known_to_re2(str(pattern)):
+                raise Refusal(f"the regular expression '{pattern}'", "It is malformed; mend it.")
+        for _, part in members(node):
+            check_patterns(part)
+    elif isinstance(node, (list, tuple)) or type(node).__name__ == "ParseResults":
+        for part in node:
+            check_patterns(part)
+
+
+def known_to_re2(pattern: str) -> bool:
+    """Whether RE2 can read a regular expression."""
+    if _SURELY_A_PATTERN.fullmatch(pattern):
+        return True
+    with duckdb.cursor() as connection:
+        try:
+            connection.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
+        except duckdb.Error:
+            return False
+    return True
+
+
+def _beyond_re2(pattern: str) -> str:
+    """What a pattern has that XPath or other engines know and RE2 does not; '' for nothing."""
+    escapes = re.findall(r"\\(?:[pP]\{\w*\}?|.)", pattern)
+    bare = re.sub(r"\\.", "__", pattern)
+    if back := next((part for part in escapes if part[1] in "123456789"), ""):
+        return f"a back-reference ({back})"
+    if around := re.search(r"\(\?(=|!|<[=!])", bare):
+        return f"a look-around ({around[0]})"
+    if re.search(r"\[[^\[\]]+-\[(?!:)", bare):
+        return "a class taken from another (-[)"
+    if name := next((part for part in escapes if part[1] in "icIC"), ""):
+        return f"a character of XML names ({name})"
+    block = next((part for part in escapes if re.match(r"\\[pP]\{Is", part)), "")
+    return f"a block of Unicode ({block})" if block else ""
+
+
+def _tried(node: CompValue, attempt: SQL) -> SQL:
+    """A match whose pattern may be none: that is an error, and not the end of the query."""
+    plain = isinstance(node.pattern, Literal) and _SURELY_A_PATTERN.fullmatch(str(node.pattern))
+    return attempt if plain and node.flags is None else sql.call("TRY", attempt)
+
+
+_SURELY_A_PATTERN = re.compile(r"\^?[\w\s.,;:/@#%&=~'\"<>!-]*\$?")
 
 
 def _regex(node: CompValue, value: Compile) -> Value:
-    return Truth(sql.call("regexp_matches", value(node.text).string(), _pattern(node, value)))
+    text = value(node.text).string()
+    return Truth(_tried(node, sql.call("regexp_matches", text, _pattern(node, value))))
 
 
 def _replace(node: CompValue, value: Compile) -> Value:
@@ -369,7 +568,7 @@ def _replace(node: CompValue, value: Compile) -> Value:
     every = sql.text("g")
     return _like(
         value(node.arg),
-        lambda text: sql.call("regexp_replace", text, pattern, replacement, every),
+        lambda text: _tried(node, sql.call("regexp_replace", text, pattern, replacement, every)),
     )
 
 
@@ -408,17 +607,21 @@ def _if(node: CompValue, value: Compile) -> Value:
     )
 
 
+_ABSOLUTE = re.compile("^[A-Za-z][A-Za-z0-9+.-]*:")
+_IRI = r'[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|^`\\]*'
+
+
 def _iri(node: CompValue, value: Compile) -> Value:
     base = str(node.base or "")
     argument = node.arg
     if isinstance(argument, Literal) and not argument.language:
         resolved = urljoin(base, str(argument)) if base else str(argument)
-        return value(URIRef(resolved))
+        return value(URIRef(resolved)) if _ABSOLUTE.match(resolved) else Nothing()
     inner = value(argument)
     fit = Value._is(inner.cls(), (IRI, STRING))
     whole = inner.lex()
     if base:
-        absolute = sql.call("regexp_matches", whole, sql.text("^[A-Za-z][A-Za-z0-9+.-]*:"))
+        absolute = sql.call("regexp_matches", whole, sql.text(_ABSOLUTE.pattern))
         rooted = sql.call("starts_with", whole.copy(), sql.text("/"))
         joined = [
             exp.DPipe(this=sql.text(urljoin(base, stem)), expression=exp.paren(whole.copy()))
@@ -428,9 +631,7 @@ def _iri(node: CompValue, value: Compile) -> Value:
             this=sql.text(urljoin(base, "/").removesuffix("/")), expression=exp.paren(whole.copy())
         )
         whole = sql.cases((absolute, whole.copy()), (rooted, below), otherwise=joined[0])
-    allowed = exp.Not(
-        this=sql.call("regexp_matches", whole.copy(), sql.text('[\\x00-\\x20<>"{}|^`\\\\]'))
-    )
+    allowed = sql.call("regexp_full_match", whole.copy(), sql.text(_IRI))
     made = exp.DPipe(
         this=exp.DPipe(this=sql.text("<"), expression=exp.paren(whole)),
         expression=sql.text(">"),
@@ -438,9 +639,12 @@ def _iri(node: CompValue, value: Compile) -> Value:
     return Written(sql.cases((sql.both([fit, allowed]), made)))
 
 
-def _hashed(function: str) -> Callable[[CompValue, Compile], Value]:
+def _hashed(function: str, *more: SQL) -> Callable[[CompValue, Compile], Value]:
     def compute(node: CompValue, value: Compile) -> Value:
-        return Text(sql.once(_plain(value(node.arg)), "text", lambda it: sql.call(function, it)))
+        def hashed(text: SQL) -> SQL:
+            return sql.call(function, text, *(part.copy() for part in more))
+
+        return Text(sql.once(_plain(value(node.arg)), "text", hashed))
 
     return compute
 
@@ -460,9 +664,9 @@ def _zone(spelt: SQL) -> SQL:
     return sql.call("regexp_extract", spelt, sql.text("(Z|[+-][0-9]{2}:[0-9]{2})$"), sql.number(1))
 
 
-_tz = _of_moment((DATETIME, DATE), _zone)
-_seconds = _of_moment((DATETIME,), lambda it: sql.call("seconds_n3", it))
-_timezone = _of_moment((DATETIME, DATE), lambda it: sql.call("zone_n3", _zone(it)))
+_tz = _of_moment(MOMENTS, _zone)
+_seconds = _of_moment((DATETIME, TIME), lambda it: sql.call("seconds_n3", it))
+_timezone = _of_moment(MOMENTS, lambda it: sql.call("zone_n3", _zone(it)))
 
 
 def _now(node: CompValue, value: Compile, now: str, _: Environment) -> Value:
@@ -542,8 +746,14 @@ def _langmatches(node: CompValue, value: Compile) -> Value:
     )  # fmt: skip
 
 
+def _lang(node: CompValue, value: Compile) -> Value:
+    inner = value(node.arg)
+    return Text(if_bound([inner], inner.lang()))
+
+
 def _datatype(node: CompValue, value: Compile) -> Value:
-    dt = value(node.arg).dt()
+    inner = value(node.arg)
+    dt = if_bound([inner], inner.dt())
     return Written(
         exp.DPipe(this=exp.DPipe(this=sql.text("<"), expression=dt), expression=sql.text(">"))
     )
@@ -553,12 +763,10 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_isIRI": _kind_test(IRI),
     "Builtin_isURI": _kind_test(IRI),
     "Builtin_isBLANK": _kind_test(BLANK),
-    "Builtin_isLITERAL": lambda node, value: Truth(
-        exp.GTE(this=value(node.arg).cls(), expression=sql.number(STRING))
-    ),
+    "Builtin_isLITERAL": _kind_test(*range(STRING, OTHER + 1)),
     "Builtin_isNUMERIC": _kind_test(*NUMBERS),
     "Builtin_STR": lambda node, value: Text(value(node.arg).lex()),
-    "Builtin_LANG": lambda node, value: Text(value(node.arg).lang()),
+    "Builtin_LANG": _lang,
     "Builtin_DATATYPE": _datatype,
     "Builtin_LANGMATCHES": _langmatches,
     "Builtin_sameTerm": lambda node, value: Truth(same_term(value(node.arg1), value(node.arg2))),
@@ -576,15 +784,19 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_CONCAT": _concat,
     "Builtin_REGEX": _regex,
     "Builtin_REPLACE": _replace,
-    "Builtin_ABS": _rounded("abs"),
-    "Builtin_CEIL": _rounded("ceil"),
-    "Builtin_FLOOR": _rounded("floor"),
-    "Builtin_ROUND": _half_up,
-    "Builtin_YEAR": _part_of_date(1, 4, DATETIME, DATE, YEAR),
-    "Builtin_MONTH": _part_of_date(6, 2, DATETIME, DATE),
-    "Builtin_DAY": _part_of_date(9, 2, DATETIME, DATE),
-    "Builtin_HOURS": _part_of_date(12, 2, DATETIME),
-    "Builtin_MINUTES": _part_of_date(15, 2, DATETIME),
+    "Builtin_ABS": _of_amount("amount_absolute"),
+    "Builtin_CEIL": _of_amount("amount_ceiling"),
+    "Builtin_FLOOR": _of_amount("amount_floor"),
+    "Builtin_ROUND": _of_amount("amount_rounded"),
+    "Builtin_YEAR": _part_of_date(r"^(-?[0-9]{4,})", DATETIME, DATE, YEAR, YEAR_MONTH),
+    "Builtin_MONTH": _part_of_date(
+        r"^(?:-?[0-9]{4,}|-)-([0-9]{2})", DATETIME, DATE, YEAR_MONTH, MONTH, MONTH_DAY
+    ),
+    "Builtin_DAY": _part_of_date(
+        r"^(?:-?[0-9]{4,}-[0-9]{2}-|--[0-9]{2}-|---)([0-9]{2})", DATETIME, DATE, MONTH_DAY, DAY
+    ),
+    "Builtin_HOURS": _part_of_date(r"^(?:.*T)?([0-9]{2}):", DATETIME, TIME),
+    "Builtin_MINUTES": _part_of_date(r"^(?:.*T)?[0-9]{2}:([0-9]{2})", DATETIME, TIME),
     "Builtin_COALESCE": _coalesce,
     "Builtin_IF": _if,
     "Builtin_IRI": _iri,
@@ -597,6 +809,8 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
     "Builtin_MD5": _hashed("md5"),
     "Builtin_SHA1": _hashed("sha1"),
     "Builtin_SHA256": _hashed("sha256"),
+    "Builtin_SHA384": _hashed("sha_long", sql.call("sha384_start"), sql.number(6)),
+    "Builtin_SHA512": _hashed("sha_long", sql.call("sha512_start"), sql.number(8)),
     "Builtin_SECONDS": lambda node, value: Written(_seconds(node, value)),
     "Builtin_TZ": lambda node, value: Text(_tz(node, value)),
     "Builtin_TIMEZONE": lambda node, value: Written(_timezone(node, value)),
@@ -609,4 +823,5 @@ __all__ = [
     "Nothing",
     "Patterns",
     "compile_expression",
+    "taken_apart",
 ]

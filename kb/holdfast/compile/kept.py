@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rdflib import Variable
@@ -10,6 +12,7 @@ from rdflib.util import from_n3
 
 from holdfast.compile.plan import Plan
 from holdfast.compile.ruleplans import Template
+from holdfast.compile.shapes import ShapePlan
 from holdfast.compile.values import n3_of
 
 
@@ -22,6 +25,7 @@ def to_json(plan: Plan, templates: tuple[Template, ...]) -> dict[str, Any]:
         "tables": sorted(plan.tables),
         "any_predicate": plan.any_predicate,
         "recursive": plan.recursive,
+        "needs": sorted(plan.needs),
         "templates": [[_text(t.subject), t.predicate, _text(t.value)] for t in templates],
     }
 
@@ -35,12 +39,54 @@ def from_json(value: dict[str, Any]) -> tuple[Plan, tuple[Template, ...]]:
         tables=frozenset(value["tables"]),
         any_predicate=value["any_predicate"],
         recursive=value["recursive"],
+        needs=frozenset(value["needs"]),
     )
     templates = (
         Template(_term(subject), predicate, _term(term))
         for subject, predicate, term in value["templates"]
     )
     return plan, tuple(templates)
+
+
+def shape_plan_to_json(plan: ShapePlan, numbers: Mapping[str, int]) -> dict[str, Any] | None:
+    """A plan of a shape as a JSON value; None where it is good for one run only.
+
+    Blank nodes have another label in every run, so that they are told by their `numbers`.
+    """
+    texts = [plan.plan.sql, *(query for _, query in plan.stages)]
+    if not plan.lasting or any(re.search(r"_:[0-9A-Za-z]", text) for text in texts):
+        return None
+    constants: dict[str, str | int] = {}
+    for key, n3 in plan.plan.constants.items():
+        constants[key] = numbers[n3] if n3.startswith("_:") else n3
+    return {
+        **to_json(plan.plan, ()),
+        "constants": constants,
+        "names": list(plan.names),
+        "regexes": [list(pair) for pair in plan.regexes],
+        "stages": [list(pair) for pair in plan.stages],
+    }
+
+
+def shape_plan_from_json(value: dict[str, Any], nodes: Sequence[str]) -> ShapePlan:
+    """The plan that `shape_plan_to_json` made the value of; `nodes` are blank nodes by number."""
+    constants = {k: nodes[v] if isinstance(v, int) else v for k, v in value["constants"].items()}
+    return ShapePlan(
+        from_json({**value, "constants": constants})[0],
+        tuple(value["names"]),
+        tuple((name, pattern) for name, pattern in value["regexes"]),
+        tuple((name, query) for name, query in value["stages"]),
+    )
+
+
+def template_to_json(template: Iterable[tuple[Any, Any, Any]]) -> list[list[str]]:
+    """The template of a CONSTRUCT as a JSON value."""
+    return [[_text(term) for term in triple] for triple in template]
+
+
+def template_from_json(value: list[list[str]]) -> list[tuple[Any, Any, Any]]:
+    """The template that `template_to_json` made the value of."""
+    return [(_term(s), _term(p), _term(o)) for s, p, o in value]
 
 
 def _text(term: Variable | Identifier) -> str:

@@ -8,6 +8,7 @@ are those of the tables. `docs/owl.md` says which conclusions are left out as em
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from rdflib import Variable
 
 from holdfast.columns import Columns
 from holdfast.columns.store import quoted
+from holdfast.columns.terms import BOOLEAN, DECIMAL, INTEGER, INTEGERS
 from holdfast.compile.dependencies import ANY_TYPE
 from holdfast.compile.plan import Plan
 from holdfast.compile.ruleplans import Template
@@ -24,14 +26,6 @@ from holdfast.compile.schema import DIFFERENT, SAME, SUBCLASS_OF, Atom, Given, S
 from holdfast.rules import Rule, Target
 from holdfast.vocabulary import OWL, RDF, RDF_TYPE, RDFS, XSD
 
-_INTEGERS = frozenset(
-    XSD + name
-    for name in (
-        "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger",
-        "nonPositiveInteger", "negativeInteger", "unsignedInt", "unsignedLong", "unsignedShort",
-        "unsignedByte",
-    )
-)  # fmt: skip
 _BOUNDS = {
     "nonNegativeInteger": (0, None), "positiveInteger": (1, None), "nonPositiveInteger": (None, 0),
     "negativeInteger": (None, -1), "int": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1),
@@ -137,6 +131,11 @@ class AxiomRule:
         """The rule of OWL 2 RL, e.g. owl:prp-dom."""
         return f"owl:{self.rule}"
 
+    @property
+    def closes_sameness(self) -> bool:
+        """Whether its triples are all pairs of each set of equal things, made without joins."""
+        return self.rule == "eq-trans"
+
     def place(self) -> str:
         """The axioms, for an error message."""
         return "; ".join(sorted({axiom.said for axiom in self.axioms})[:3])
@@ -154,12 +153,12 @@ class AxiomRule:
         whose number is $delta or more.
 
         Without `known` or `lineage` what is there already is left out; with `among` only subjects
-        of the table "*focus"(node) are looked at.
+        of `Plan.among` are looked at.
         """
         branches = list(_branches(self.axioms, lineage=lineage, feeds=feeds if delta else None))
         union = " UNION ALL ".join(sql for sql, _ in branches)
         if among:
-            union = f'SELECT x.* FROM ({union}) AS x WHERE x.v_s IN (SELECT node FROM "*focus")'
+            union = f"SELECT x.* FROM ({union}) AS x WHERE x.v_s IN ($focus)"
         if not lineage and not known:  # the common case is that all of it is there
             union = (
                 f"SELECT x.* FROM ({union}) AS x ANTI JOIN {quoted(self.target)} AS known"
@@ -178,7 +177,7 @@ class AxiomRule:
             notations=(), label=self.name, description="", sources=(), scope_note="", remedy="",
             levers=(), bases=(), effect="", certainty="stated", severity="info", status="",
             message="", parameters=(), target=Target("targetSubjectsOf", self.target), query="",
-            query_line=1, order=0.0, prefixes={}, changes=(),
+            query_line=1, order=0.0, judged=(), prefixes={}, changes=(),
         )  # fmt: skip
 
     @property
@@ -290,21 +289,83 @@ def contradictions_sql(axiom_list: Sequence[Axiom]) -> tuple[str, frozenset[str]
     return " UNION ALL ".join(sql for sql, _ in branches), tables
 
 
+def construct_of(
+    axiom: Axiom, names: Mapping[int, str], bound: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]] | None:
+    """An inferring axiom as a CONSTRUCT query, and the subject and object of what it concludes.
+
+    These are ?one and ?other, or terms: those of the axiom, or what `bound` has for one of the two.
+    `names` are the N-Triples texts of its terms. None where it is about what has no name, or is not
+    of a kind that a query says.
+    """
+    atoms, where = axiom.all_atoms()
+    constants = {f"k{n}": names.get(term, "_:") for n, term in enumerate(axiom.constants)}
+    root = {f"a{n}.{end}": f"a{n}.{end}" for n in range(len(atoms)) for end in "so"}
+    fixed: dict[str, str] = {}
+    tests: list[tuple[str, ...]] = []
+    for condition in (one for part in where for one in part.split(" AND ")):
+        found = _CONDITION.fullmatch(condition)
+        if found is None:
+            return None
+        left, sign, right = found.groups()
+        if sign == "% 2 =":
+            tests.append(("node", left))
+        elif sign == "<>":
+            tests.append(("other", left, right))
+        elif right in root:
+            one, other = root[left], root[right]
+            root = {end: one if of == other else of for end, of in root.items()}
+        else:
+            stated = names.get(int(right), "_:") if right.isdigit() else "_:"
+            fixed[left] = constants.get(right.strip("{}"), stated)
+    terms = {root[end]: term for end, term in fixed.items()}
+    ends = []
+    for variable, part in zip(("one", "other"), axiom.head, strict=True):
+        known = bound.get(variable, f"?{variable}")
+        if part in root:
+            ends.append(terms.setdefault(root[part], known))
+        else:
+            ends.append(constants.get(part.strip("{}"), "_:"))
+    between = [of for of in dict.fromkeys(root.values()) if of not in terms]
+    terms |= {of: f"?between{place}" for place, of in enumerate(between, start=1)}
+    said = [
+        f"{terms[root[f'a{n}.s']]} <{atom.predicate}> {terms[root[f'a{n}.o']]} ."
+        for n, atom in enumerate(atoms)
+    ]
+    for kind, *sides in tests:
+        shown = [terms[root[side]] for side in sides]
+        if kind == "node" and shown[0].startswith("?"):
+            said.append(f"FILTER(!isLiteral({shown[0]}))")
+        if kind == "other":
+            said.append(f"FILTER(!sameTerm({shown[0]}, {shown[1]}))")
+    text = f"CONSTRUCT {{ {ends[0]} <{axiom.target}> {ends[1]} }} WHERE {{ {' '.join(said)} }}"
+    nameless = "_:" in text or not atoms
+    return None if nameless else (text, tuple(ends))
+
+
+_CONDITION = re.compile(r"(a\d+\.[so]) (=|<>|% 2 =) (a\d+\.[so]|\{k\d+\}|\d+)")
+
+
 # -- reading the axioms ----------------------------------------------------------------------------
 
 
 def read_axioms(
-    columns: Columns, *, derived: Iterable[int] = (), vocabulary: bool = True
+    columns: Columns,
+    *,
+    derived: Iterable[int] = (),
+    vocabulary: bool = True,
+    classes: bool = False,
 ) -> Axioms:
     """The axioms in the tables of `columns`, each specialised to the triples that state it.
 
     Triples that a rule inferred make an axiom that holds where they do; `derived` are the numbers
     of the rules whose triples say nothing new of the axioms. Without `vocabulary` what merely
     follows about properties and classes (narrower of narrower, domains of sub-properties) is not
-    concluded: the same follows for the things that they describe.
+    concluded: the same follows for the things that they describe. With `classes` that members of a
+    class are members of those above it is an axiom, too; `columns` see to it by themselves.
     """
     schema = Schema(columns, frozenset(derived))
-    inferring = list(_inferring(schema, vocabulary=vocabulary))
+    inferring = list(_inferring(schema, vocabulary=vocabulary, classes=classes))
     forbidding = list(_forbidding(schema))
     return Axioms(
         tuple(dict.fromkeys(inferring)),
@@ -361,7 +422,7 @@ def _is_node(column: str) -> str:
     return f"{column} % 2 = 0"
 
 
-def _inferring(schema: Schema, *, vocabulary: bool) -> Iterator[Axiom]:
+def _inferring(schema: Schema, *, vocabulary: bool, classes: bool) -> Iterator[Axiom]:
     make = _Maker(schema)
     for (predicate, s, o), why in schema.narrower.items():
         if vocabulary or (predicate == SUBCLASS_OF and why.rule != "scm-sco"):
@@ -369,21 +430,20 @@ def _inferring(schema: Schema, *, vocabulary: bool) -> Iterator[Axiom]:
                 why.rule, predicate, (), ("{k0}", "{k1}"), why.given,
                 constants=(s, o), cls=o if predicate == SUBCLASS_OF else None,
             )  # fmt: skip
-    yield from _of_classes(schema, make)
+    yield from _of_classes(schema, make, every=classes)
     yield from _of_restrictions(schema, make)
     yield from _of_properties(schema, make)
     yield from _of_keys(schema, make)
-    yield make("eq-sym", SAME, [_plain(SAME)], ("a0.o", "a0.s"), (), where=(_is_node("a0.o"),))
     yield make(
         "eq-trans", SAME, [_plain(SAME), _plain(SAME)], ("a0.s", "a1.o"), (),
         where=("a0.o = a1.s", "a0.s <> a1.o"),
     )  # fmt: skip
 
 
-def _of_classes(schema: Schema, make: _Maker) -> Iterator[Axiom]:
+def _of_classes(schema: Schema, make: _Maker, *, every: bool) -> Iterator[Axiom]:
     typed, members = schema.typed, ("a0.s", "{k1}")
     for given in schema.given(SUBCLASS_OF):
-        if not given.settled:
+        if every or not given.settled:
             yield make(
                 "cax-sco", RDF_TYPE, [typed(given.s)], members, (given,), where=("a0.o = {k0}",),
                 constants=(given.s, given.o), cls=given.o,
@@ -470,7 +530,7 @@ def _one_value(
 ) -> Axiom:  # fmt: skip
     atoms = [schema.typed(x), _plain(p), _plain(p)]
     where = ["a0.o = {k0}", "a1.s = a0.s", "a2.s = a0.s", "a1.o <> a2.o"]
-    where += [_is_node("a1.o"), _is_node("a2.o")]
+    where.append(_is_node("a1.o"))
     constants = [x]
     if cls is not None:
         atoms += [schema.typed(cls), schema.typed(cls)]
@@ -547,8 +607,7 @@ def _of_properties(schema: Schema, make: _Maker) -> Iterator[Axiom]:
                 yield make(
                     rule, SAME, [_plain(p), _plain(p)], ends, (given,),
                     where=(
-                        f"a0.{shared} = a1.{shared}", f"{ends[0]} <> {ends[1]}",
-                        _is_node(ends[0]), _is_node(ends[1]),
+                        f"a0.{shared} = a1.{shared}", f"{ends[0]} <> {ends[1]}", _is_node(ends[0]),
                     ),
                 )  # fmt: skip
 
@@ -616,6 +675,10 @@ def _is_live(key: str, keys: set[str], typed: set[str]) -> bool:
     return key in keys or (key.startswith("a ") and ANY_TYPE in typed)
 
 
+_NOT_REPLACED = "a0.r <> $own"
+"""Sameness is complete: what a replacement made needs no further one of the same kind."""
+
+
 def replacing(predicates: Iterable[str], classes: Iterable[tuple[str, int]]) -> Iterator[Axiom]:
     """Rules eq-rep-s and eq-rep-o: what holds of a thing holds of whatever is the same thing.
 
@@ -629,20 +692,23 @@ def replacing(predicates: Iterable[str], classes: Iterable[tuple[str, int]]) -> 
                 ("eq-rep-o", "o", ("a0.s", "a1.o")),
             ):
                 yield Axiom(
-                    rule, predicate, (_plain(predicate), same), (f"a1.s = a0.{end}",), head, (), (),
+                    rule, predicate, (_plain(predicate), same),
+                    (f"a1.s = a0.{end}", _NOT_REPLACED), head, (), (),
                     frozenset({predicate}), "owl:sameAs",
                 )  # fmt: skip
     for key, cls in classes:
         yield Axiom(
-            "eq-rep-s", RDF_TYPE, (Atom(RDF_TYPE, key), same), ("a1.s = a0.s", "a0.o = {k0}"),
-            ("a1.o", "{k0}"), (cls,), (), frozenset({key}), "owl:sameAs",
+            "eq-rep-s", RDF_TYPE, (Atom(RDF_TYPE, key), same),
+            ("a1.s = a0.s", "a0.o = {k0}", _NOT_REPLACED), ("a1.o", "{k0}"), (cls,), (),
+            frozenset({key}), "owl:sameAs",
         )  # fmt: skip
 
 
 # -- what axioms forbid ----------------------------------------------------------------------------
 
 _SAME_VALUE = (
-    "(x.cls IN (4, 5) AND y.cls IN (4, 5) AND x.num = y.num)"
+    f"(x.cls IN ({INTEGER}, {DECIMAL}) AND y.cls IN ({INTEGER}, {DECIMAL}) AND x.num = y.num"
+    " AND exact_key(x.lex) = exact_key(y.lex))"
     " OR (x.cls = y.cls AND x.dt = y.dt AND (x.num = y.num OR x.moment = y.moment))"
 )
 
@@ -666,6 +732,8 @@ def _forbidding(schema: Schema) -> Iterator[Axiom]:
         for x, parts, stated in schema.listed(name):
             if x in alike:
                 some = ", ".join(map(str, parts))
+                for twice in _twice(parts):
+                    yield make(rule, None, (), ("{k0}",), (*stated, alike[x]), constants=(twice,))
                 yield make(
                     rule, None, [_plain(SAME)], ("a0.s", "a0.o"), (*stated, alike[x]),
                     where=(f"a0.s IN ({some})", f"a0.o IN ({some})", "a0.s < a0.o"),
@@ -688,15 +756,24 @@ def _forbidding(schema: Schema) -> Iterator[Axiom]:
                 (*stated, apart[x]),
                 where=(f"a0.o IN ({some})", f"a1.o IN ({some})", "a0.s = a1.s", "a0.o < a1.o"),
             )  # fmt: skip
+            for twice in _twice(parts):
+                yield make(
+                    "cax-adc", None, [typed(twice)], ("a0.s",), (*stated, apart[x]),
+                    where=("a0.o = {k0}",), constants=(twice,),
+                )  # fmt: skip
         if x in never:
-            listed = list(dict.fromkeys(parts))
-            for place, one in enumerate(listed):
-                for other in listed[place + 1 :]:
+            for place, one in enumerate(parts):
+                for other in parts[place + 1 :]:
                     yield from _never_both(schema, make, "prp-adp", one, other, (*stated, never[x]))
     for disjoint in schema.given("propertyDisjointWith"):
         yield from _never_both(schema, make, "prp-pdw", disjoint.s, disjoint.o, (disjoint,))
     yield from _forbidden_by_properties(schema, make)
     yield from _forbidden_by_restrictions(schema, make)
+
+
+def _twice(parts: Sequence[int]) -> list[int]:
+    """What a list names more than once: it is then told to be apart from itself."""
+    return sorted({part for part in parts if parts.count(part) > 1})
 
 
 def _never_both(
@@ -748,20 +825,20 @@ def _not_of(datatype: str) -> str | None:
 
     Value spaces are those of XML Schema: 5 and 5.0 are one integer, a double is no decimal.
     """
-    numeric = "cls = 4 OR (cls = 5 AND num = trunc(num))"
+    numeric = f"cls = {INTEGER} OR (cls = {DECIMAL} AND num = trunc(num))"
     local = datatype.removeprefix(XSD)
     inside: str | None = None
-    if datatype in _INTEGERS:
+    if local in INTEGERS and datatype == XSD + local:
         low, high = _BOUNDS.get(local, (None, None))
         inside = f"({numeric})"
         inside += f" AND num >= {low}" if low is not None else ""
         inside += f" AND num <= {high}" if high is not None else ""
     elif local == "decimal":
-        inside = "cls IN (4, 5)"
+        inside = f"cls IN ({INTEGER}, {DECIMAL})"
     elif local in ("double", "float"):
         inside = f"dt = '{datatype}' AND num IS NOT NULL"
     elif local == "boolean":
-        inside = "cls = 7"
+        inside = f"cls = {BOOLEAN}"
     elif local in ("string", "anyURI") or datatype == RDF + "langString":
         inside = f"dt = '{datatype}'"
     elif local in ("date", "dateTime", "gYear", "gYearMonth"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rdflib import URIRef
@@ -41,11 +42,26 @@ class Tables(Protocol):
         """The integer of a term."""
 
 
-def compile_path(path: Any, tables: Tables, ends: tuple[SQL, ...] = ()) -> exp.Select:
+@dataclass(frozen=True)
+class Ends:
+    """What is known of the ends of a path: which pairs of no length can matter.
+
+    `terms` are those that the query writes at one end or both; else `nodes` is a query of one
+    column for all that one of the ends can be, where something else in the pattern says so.
+    """
+
+    terms: tuple[SQL, ...] = ()
+    nodes: exp.Select | None = None
+
+
+_ANY = Ends()
+
+
+def compile_path(path: Any, tables: Tables, ends: Ends = _ANY) -> exp.Select:
     """Pairs (s, o) that a path joins, with `c` and, for lineage, `l`.
 
-    A closure (`+`, `*`) gives each pair once for each certainty. `ends` are the terms, written in
-    the query, that it starts from or comes to. Raises Refusal.
+    A closure (`+`, `*`) gives each pair once for each certainty. Pairs that the `ends` cannot have
+    may be left out. Raises Refusal.
     """
     if isinstance(path, URIRef):
         alias = tables.alias()
@@ -124,7 +140,7 @@ def _step(first: exp.Select, then: exp.Select, tables: Tables) -> exp.Select:
     )  # fmt: skip
 
 
-def _repeated(path: MulPath, tables: Tables, ends: tuple[SQL, ...]) -> exp.Select:
+def _repeated(path: MulPath, tables: Tables, ends: Ends) -> exp.Select:
     edges = compile_path(path.path, tables)
     if path.mod == "?":
         result: exp.Query = edges
@@ -168,25 +184,34 @@ def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
     return query.with_(exp.to_identifier(reach, quoted=True), as_=recursive, recursive=True)
 
 
-def _itself(tables: Tables, ends: tuple[SQL, ...]) -> exp.Query:
-    """Every node of the data and each of the ends paired with itself (the zero-length path)."""
+def _itself(tables: Tables, ends: Ends) -> exp.Query:
+    """Every node of the data, and each term at an end, paired with itself (the path of no length).
+
+    With a term at an end no other can be, and with `ends.nodes` none but these.
+    """
     node = tables.alias()
-    columns = [
-        sql.named(sql.column(node, "n"), "s"),
-        sql.named(sql.column(node, "n"), "o"),
-        sql.named(exp.cast(sql.number(0), "TINYINT"), "c"),
-    ]
+    columns = [sql.named(exp.cast(sql.number(0), "TINYINT"), "c")]
     if tables.lineage:
         columns.append(sql.named(exp.cast(exp.Array(expressions=[]), "BIGINT[]"), "l"))
     if tables.by_graph:
         columns.append(sql.named(sql.column(node, "g"), "g"))
-    query: exp.Query = exp.select(*columns).from_(tables.nodes_table(node))
-    for end in ends:
-        same = [sql.named(exp.cast(end.copy(), "BIGINT"), name) for name in ("s", "o")]
-        more = exp.select(*same, *(column.copy() for column in columns[2:]))
+
+    def pair(same: SQL) -> exp.Select:
+        both = [sql.named(same.copy(), name) for name in ("s", "o")]
+        return exp.select(*both, *(column.copy() for column in columns))
+
+    if not ends.terms:
+        source = (
+            tables.nodes_table(node) if ends.nodes is None else sql.derived(ends.nodes.copy(), node)
+        )
+        return pair(sql.column(node, "n")).from_(source)
+    query: exp.Query | None = None
+    for term in ends.terms:
+        more = pair(exp.cast(term.copy(), "BIGINT"))
         if tables.by_graph:
             more = more.from_(tables.graphs_table(node))
-        query = exp.union(query, more, distinct=False)
+        query = more if query is None else exp.union(query, more, distinct=False)
+    assert query is not None
     return query
 
 

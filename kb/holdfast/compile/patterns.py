@@ -8,7 +8,7 @@ binding a nested query than on running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -21,18 +21,18 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.terms import BLANK, INTEGER, IRI, NUMBERS, STRING
 from holdfast.compile import sql
-from holdfast.compile.expressions import Environment, compile_expression
-from holdfast.compile.paths import compile_path
+from holdfast.compile.expressions import (
+    Environment,
+    compile_expression,
+    taken_apart,
+    unknown_function,
+)
+from holdfast.compile.paths import Ends, compile_path
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
-    BLANK,
-    DECIMAL,
-    INTEGER,
-    IRI,
-    NUMBERS,
-    STRING,
     Amount,
     Constant,
     Known,
@@ -83,7 +83,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """One entry of a FROM clause; `how` is '' for a plain join, else LEFT, ANTI or LATERAL."""
+    """One entry of a FROM clause; `how` is '' for a plain join, else LEFT or ANTI."""
 
     table: exp.Table | exp.Subquery | exp.Lateral
     how: str = ""
@@ -156,16 +156,23 @@ class Relation:
         return [*columns, sql.named(self.lineage(), "l")] if lineage else columns
 
 
+_HIDDEN = "#"
+"""What the names of variables begin with that the compiler makes."""
+
 NO_TRIPLES = exp.cast(exp.Array(expressions=[]), "BIGINT[]")
 
 
 class _Noting(dict[str, Value]):
     """Values by variable that remember whether one from outside was asked for."""
 
-    def __init__(self, outside: Environment, inside: Mapping[str, Value]) -> None:
+    def __init__(
+        self, outside: Environment, inside: Mapping[str, Value], told: Environment | None = None
+    ) -> None:
+        """`told` is who else is to know of it, by default `outside`."""
         super().__init__({**outside, **inside})
         self._outer = outside.keys() - inside.keys()
-        self._outside = outside
+        self._outside = outside if told is None else told
+        self._inside = inside
         self.used = False
 
     def note(self, name: str) -> None:
@@ -173,6 +180,8 @@ class _Noting(dict[str, Value]):
             self.used = True
             if isinstance(self._outside, _Noting):
                 self._outside.note(name)
+        elif isinstance(self._inside, _Noting):
+            self._inside.note(name)
 
     def __getitem__(self, name: str) -> Value:
         self.note(name)
@@ -183,19 +192,34 @@ class _Noting(dict[str, Value]):
         return super().get(name, default)
 
 
+@dataclass
+class _Outside:
+    """What a pattern of EXISTS sees of the solution that it is asked for.
+
+    `inserted`: its values are put into every triple pattern, wherever it is nested. Without that
+    the solutions of the whole are held against them, which is quicker, and for many patterns the
+    same (`_held_afterwards`).
+    """
+
+    values: _Noting
+    inserted: bool
+    seen: frozenset[str]
+
+
 class Compilation:
     """The compiling of one query.
 
     `focus` is the pre-bound variable (SHACL-SPARQL §5.3) and `targets` makes the nodes that it
     ranges over. With `delta`, the recursive pattern of that number reads only triples from the
     placeholder `delta` on (semi-naive evaluation); recursive are those that read one of the
-    predicates or classes of `feeds`.
+    predicates or classes of `feeds`. With `among` only focus nodes of `Plan.among` matter.
     """
 
     def __init__(
         self,
         *,
         focus: str | None = None,
+        among: bool = False,
         targets: Callable[[], Relation] | None = None,
         lineage: bool = False,
         delta: int | None = None,
@@ -206,6 +230,7 @@ class Compilation:
         self._graph_now: SQL | str | None = None
         self._now: str | None = None
         self.focus = focus
+        self.among = among
         self.targets = targets
         self.lineage = lineage
         self.delta = delta
@@ -216,7 +241,11 @@ class Compilation:
         self.any_predicate = False
         self._keys: dict[str, str] = {}
         self._aliases = 0
-        self._outside: list[frozenset[str]] = []
+        self._outside: list[_Outside] = []
+
+    def chosen(self, node: SQL) -> SQL:
+        """The condition that a node is one of `Plan.among`."""
+        return exp.In(this=node, expressions=[exp.Placeholder(this="focus")])
 
     # -- names -----------------------------------------------------------------------------------
 
@@ -241,13 +270,13 @@ class Compilation:
     def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
         if self._by_quads():
             key = self.constant_key(f"<{iri}>")
-            return self._quads(alias, [sql.equal(sql.column("q", "p"), key)])
+            return self._quads(alias, [sql.equal(sql.column("q", "p"), key)], iri)
         self.read.add(iri)
         return sql.table(iri, alias)
 
     def every_table(self, alias: str) -> exp.Table | exp.Subquery:
         if self._by_quads():
-            return self._quads(alias, [])
+            return self._quads(alias, [], "*")
         self.any_predicate = True
         return sql.table("*", alias)
 
@@ -262,7 +291,7 @@ class Compilation:
         if self.by_graph:
             columns.append(sql.named(sql.column(inner, "g"), "g"))
         query = exp.select(*columns).distinct()
-        return sql.derived(query.from_(self._quads(inner, [])), alias)
+        return sql.derived(query.from_(self._quads(inner, [], "*")), alias)
 
     def _by_quads(self) -> bool:
         """Whether triples are read from one graph or some, and not from the union of all."""
@@ -274,8 +303,12 @@ class Compilation:
             or self.dataset.named is not None
         )
 
-    def _quads(self, alias: str, conditions: list[SQL]) -> exp.Subquery:
-        """The triples of the active graph; with a variable GRAPH those of each, with it in `g`."""
+    def _quads(self, alias: str, conditions: list[SQL], held_in: str) -> exp.Subquery:
+        """The triples of the active graph; with a variable GRAPH those of each, with it in `g`.
+
+        In a rule they are those that are there as of its date, each with its certainty and number
+        from the table of its predicate, or of all.
+        """
         graph, assert_default = sql.column("q", "g"), self._graph_now is None
         dataset = self.dataset or Dataset()
         if assert_default and (dataset.default is not None or dataset.named is not None):
@@ -293,6 +326,17 @@ class Compilation:
         columns = [sql.named(sql.column("q", name), name) for name in ("s", "p", "o")]
         if isinstance(self._graph_now, str):
             columns.append(sql.named(graph.copy(), "g"))
+        if self.dataset is None:
+            same = ("s", "o") if held_in != "*" else ("s", "p", "o")
+            on = [sql.equal(sql.column("q", name), sql.column("x", name)) for name in same]
+            columns += [sql.named(sql.column("x", name), name) for name in ("c", "t")]
+            if held_in == "*":
+                self.any_predicate = True
+            else:
+                self.read.add(held_in)
+            query = exp.select(*columns).from_(sql.table("quads", "q"))
+            query = query.join(sql.table(held_in, "x"), on=sql.both(on))
+            return sql.derived(query.where(sql.both(conditions)).distinct(), alias)
         columns += [
             sql.named(exp.cast(sql.number(0), kind), name)
             for name, kind in (("c", "TINYINT"), ("t", "BIGINT"))
@@ -327,8 +371,6 @@ class Compilation:
 
     def _graph(self, node: CompValue) -> Relation:
         """Graph(g, P): P over one named graph, or over each of them (§18.6)."""
-        if self.dataset is None:
-            raise Refusal(_NAMES["Graph"], _MENDS["Graph"])
         before = self._graph_now
         if not isinstance(node.term, Variable):
             self._graph_now = self.constant_key(n3_of(node.term))
@@ -349,12 +391,18 @@ class Compilation:
         held = {name: how for name, how in inner.held.items() if name != hidden}
         inner = replace(inner, held=held, columns={name: inner.columns[name] for name in held})
         name = str(node.term)
+        inner.where = [*inner.where, *self._inserted(name, column)]
         return self.join(inner, Relation({name: Held("id", node=True)}, {name: column}))
 
     def _settled(self, relation: Relation, hidden: str) -> Relation:
         if hidden in relation.held:
             return relation
         return self.join(relation, self.named_graphs(hidden))
+
+    def allow(self, name: str) -> None:
+        """Refuse what only a query asked by itself may have."""
+        if self.dataset is None:
+            raise Refusal(_NAMES[name], _MENDS[name])
 
     # -- relations -------------------------------------------------------------------------------
 
@@ -391,6 +439,8 @@ class Compilation:
                     found.where.append(sql.equal(found.columns[name], column))
                 else:
                     found.columns[name] = column
+                    if isinstance(term, Variable):
+                        found.where += self._inserted(name, column)
                 if never_literal or name not in found.held:
                     known = name in found.held and found.held[name].node
                     found.held[name] = Held("id", node=never_literal or known)
@@ -410,7 +460,7 @@ class Compilation:
                 found.sources.append(
                     Source(
                         sql.derived(
-                            compile_path(predicate, self, self._ends(subject, value)), alias
+                            compile_path(predicate, self, self._ends(subject, value, steps)), alias
                         )
                     )
                 )
@@ -434,13 +484,50 @@ class Compilation:
             )  # a blank node is not known outside its BGP
         return found
 
-    def _ends(self, *terms: Any) -> tuple[SQL, ...]:
-        """The terms between which a path runs, which a path of no length joins to themselves."""
-        return tuple(
-            self.constant_key(n3_of(term))
-            for term in terms
-            if not isinstance(term, (Variable, BNode))
-        )
+    def _inserted(self, name: str, column: SQL) -> list[SQL]:
+        """The condition that a term of the data is what an EXISTS around it has for a variable."""
+        if not self._outside or not self._outside[-1].inserted:
+            return []
+        seen = self._seen(name)
+        return [] if seen is None else [self._same(Held("id"), column, seen)]
+
+    def _seen(self, name: str) -> Value | None:
+        """The value of a variable that is bound outside the EXISTS that is being compiled."""
+        if not self._outside or name not in self._outside[-1].seen:
+            return None
+        return self._outside[-1].values[name]
+
+    def _ends(self, subject: Any, value: Any, steps: list[tuple[Any, Any, Any]]) -> Ends:
+        """What the other triple patterns of a group, or the targets, say of a path's two ends."""
+        terms = [term for term in (subject, value) if not isinstance(term, (Variable, BNode))]
+        if terms:
+            return Ends(terms=tuple(self.constant_key(n3_of(term)) for term in terms))
+        ends = (subject, value)
+        if self._by_quads():
+            return Ends()
+        found: list[tuple[bool, str, str, Any]] = []
+        for one, predicate, other in steps:
+            if isinstance(predicate, URIRef):
+                plain = not isinstance(other, (Variable, BNode))
+                found += [
+                    (str(predicate) == RDF_TYPE, str(predicate), side, other if plain else None)
+                    for side, term in (("s", one), ("o", other))
+                    if term in ends
+                ]
+        if found:  # a class may have very many members
+            _, predicate, side, known = min(found, key=lambda one: one[:3])
+            alias = self.alias()
+            query = exp.select(sql.named(sql.column(alias, side), "n")).distinct()
+            query = query.from_(self.predicate_table(predicate, alias))
+            if known is not None:
+                query = query.where(
+                    sql.equal(sql.column(alias, "o"), self.constant_key(n3_of(known)))
+                )
+            return Ends(nodes=query)
+        if self.targets is not None and Variable(str(self.focus)) in ends:
+            targeted = self.targeted()
+            return Ends(nodes=targeted.over([sql.named(targeted.columns[str(self.focus)], "n")]))
+        return Ends()
 
     def feeds_itself(self, predicate: str, value: Any) -> bool:
         """Whether a triple pattern reads what the rule's own stratum writes."""
@@ -491,8 +578,10 @@ class Compilation:
         fields: list[SQL] = []
         tested = node.expr is not None and getattr(node.expr, "name", "") != "TrueFilter"
         if tested:
-            if any(part.name.endswith("EXISTS") for part in _parts(node.expr)):
-                raise Refusal("EXISTS in a FILTER of an OPTIONAL")
+            shared = {name for name in other.held if name in one.held and not one.held[name].sure}
+            asks = any(part.name in _EXISTS for part in _parts(node.expr))
+            if asks or shared & names_in(node.expr):
+                return self._optional_for_each(one, other, node.expr)
             other = self.closed(other)
             inner = Lookups(self.alias, other.entries)
             alias = self.alias()
@@ -515,8 +604,10 @@ class Compilation:
             other.columns = {name: sql.column(alias, f"v_{name}") for name in other.held}
             other.certainties = [sql.column(alias, "c")]
             other.lineages = [sql.column(alias, "l")]
-        elif len(other.sources) != 1 or not all(
-            isinstance(column, exp.Column) for column in other.columns.values()
+        elif (
+            len(other.sources) != 1
+            or self._outside
+            or not all(isinstance(column, exp.Column) for column in other.columns.values())
         ):
             other = self.closed(other)
         conditions, columns, held = self._compatible(one, other, optional=True)
@@ -536,6 +627,56 @@ class Compilation:
             lineages=[*one.lineages, lineage],
             entries=one.entries,
         )
+
+    def _optional_for_each(self, one: Relation, other: Relation, expression: Any) -> Relation:
+        """LeftJoin whose condition needs both sides together, as EXISTS does."""
+        if not all(isinstance(column, exp.Column) for column in one.columns.values()):
+            one = self.closed(one)
+        conditions, columns, held = self._compatible(one, other)
+        both = Relation(held=held, columns=columns, sources=[*other.sources])
+        lookups = Lookups(self.alias, {})
+        test = compile_expression(expression, self._environment(both, lookups), self).truth()
+        if not both.sources:
+            both.sources = [Source(sql.derived(exp.select(sql.number(1)), self.alias()))]
+        self._look_up(both, lookups)
+        both.where = [*other.where, *conditions, test]
+        both.certainties, both.lineages = other.certainties, other.lineages
+        query = both.query(lineage=self.lineage, names=[n for n in held if n in other.held])
+        alias = self.alias()
+        lateral = exp.Lateral(
+            this=exp.Subquery(this=query),
+            alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
+        )
+        absent = exp.Is(this=sql.column(alias, "c"), expression=exp.null())
+        columns = dict(one.columns)
+        for name in other.held:
+            far = sql.column(alias, f"v_{name}")
+            if name not in one.held:
+                columns[name] = far
+            elif not one.held[name].sure:
+                columns[name] = sql.call(
+                    "coalesce", self._alike(held[name], far, one.held[name], columns[name])[1], far
+                )
+            elif one.held[name].kind != held[name].kind:
+                columns[name] = self._written(one.held[name], columns[name])
+        held = {
+            name: replace(how, sure=name in one.held and one.held[name].sure, term=None)
+            if name in other.held
+            else how
+            for name, how in held.items()
+        }
+        lineage = sql.cases((absent, NO_TRIPLES), otherwise=sql.column(alias, "l"))
+        return Relation(
+            held=held,
+            columns=columns,
+            sources=[*one.sources, Source(lateral, "LEFT")],
+            where=one.where,
+            certainties=[
+                *one.certainties, sql.call("coalesce", sql.column(alias, "c"), sql.number(0)),
+            ],
+            lineages=[*one.lineages, lineage],
+            entries=one.entries,
+        )  # fmt: skip
 
     def _compatible(
         self, one: Relation, other: Relation, *, optional: bool = False
@@ -631,24 +772,27 @@ class Compilation:
         return replace(one, sources=[*one.sources, taken])
 
     def _filter(self, node: CompValue) -> Relation:
-        relation = self._with_focus(self.pattern(node.p), node.expr)
+        pattern, expression = self._prepared(node)
+        relation = self._with_focus(self._asking(self.pattern(pattern), expression), expression)
         if not relation.sources:
             relation = self.closed(relation)
         relation = replace(relation, sources=[*relation.sources], where=[*relation.where])
         rest: list[Any] = []
         asked: list[CompValue] = []
-        for part in _conjuncts(node.expr):
+        for part in _conjuncts(expression):
             (asked if getattr(part, "name", "") in _EXISTS else rest).append(part)
         lookups = Lookups(self.alias, relation.entries)
         environment = self._environment(relation, lookups)
         tests = [compile_expression(part, environment, self).truth() for part in rest]
-        outcomes = []
+        outcomes: list[SQL | Source | _Witness] = []
         for part in asked:
-            outcomes.append(self._asked(part, relation, environment))
+            outcomes += self._asked(part, relation, environment)
         self._look_up(relation, lookups)
         relation.where += tests
         for outcome in outcomes:
-            if isinstance(outcome, _Witness):
+            if isinstance(outcome, Source):
+                relation.sources.append(outcome)
+            elif isinstance(outcome, _Witness):
                 relation.sources.append(outcome.source)
                 relation.certainties = [*relation.certainties, *outcome.certainties]
                 relation.lineages = [*relation.lineages, *outcome.lineages]
@@ -657,35 +801,38 @@ class Compilation:
                 relation.where.append(outcome)
         return relation
 
+    def _asking(self, relation: Relation, expression: Any) -> Relation:
+        """The same with the graph that it stands in, if an EXISTS is to look there as well."""
+        asks = any(part.name in _EXISTS for part in _parts(expression))
+        if asks and isinstance(self._graph_now, str):
+            return self._settled(relation, self._graph_now)
+        return relation
+
     def _asked(
         self, node: CompValue, relation: Relation, environment: Environment
-    ) -> SQL | _Witness:
-        """EXISTS or NOT EXISTS as a condition by itself.
+    ) -> Sequence[SQL | Source | _Witness]:
+        """EXISTS or NOT EXISTS as conditions by themselves.
 
         What EXISTS finds is evidence: the solution gets the certainty and the triples of one
         witness, the most certain.
         """
-        positive = node.name == "Builtin_EXISTS"
+        if node.name == "Builtin_NOTEXISTS":
+            return self._without(node, relation, environment)
         group = _group_of(node)
-        plain = group.name != "Union" and not self._outside
-        if not plain:
-            found = self.exists(group, environment)
-            return found if positive else exp.Not(this=found)
-        inner, conditions, shared, correlated = self._within(group, environment)
-        if not positive:
-            return exp.Not(this=_exists(inner, conditions))
+        if group.name == "Union" or self._outside:
+            return [self.exists(group, environment)]
+        within = self._within(group, environment)
+        inner, shared = within.relation, within.shared
         if not inner.certainties:
-            return _exists(inner, conditions)
-        simple = not correlated and all(
-            inner.held[name].sure and inner.held[name].kind == "id" and environment[name].sure
-            for name in shared
-        )
+            return [within.exists()]
         best: list[SQL] = [sql.named(sql.call("min", inner.certainty()), "c")]
         if self.lineage:
             order = sql.record(c=inner.certainty(), l=inner.lineage())
             best.append(sql.named(sql.call("arg_min", inner.lineage(), order), "l"))
         alias = self.alias()
-        if simple:
+        plain = within.apart and (within.parts == 1 or not within.tests)
+        if plain and _alike_by_id(inner, shared, environment):
+            inner = within.filtered()
             keys = [sql.named(inner.columns[name], f"v_{name}") for name in shared]
             query = inner.over([*keys, *best])
             if shared:
@@ -696,18 +843,51 @@ class Compilation:
             on = self._agree(inner, alias, shared, environment)
             source = Source(sql.derived(query, alias), "", sql.both(on) if on else None)
         else:
-            query = replace(inner, where=[*inner.where, *conditions]).over(best)
+            query = within.agreeing().over(best)
             lateral = exp.Lateral(
                 this=exp.Subquery(this=query),
                 alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
             )
             source = Source(lateral)
-        return _Witness(
-            source,
-            [exp.Not(this=sql.missing(sql.column(alias, "c")))],
-            [sql.column(alias, "c")],
-            [sql.column(alias, "l")],
-        )
+        return [
+            _Witness(
+                source,
+                [exp.Not(this=sql.missing(sql.column(alias, "c")))],
+                [sql.column(alias, "c")],
+                [sql.column(alias, "l")],
+            )
+        ]
+
+    def _without(
+        self, node: CompValue, relation: Relation, environment: Environment
+    ) -> list[SQL | Source]:
+        """NOT EXISTS as conditions by themselves.
+
+        A pattern that looks at nothing outside is joined as a table of its own: DuckDB takes long
+        to plan what is asked anew of each solution, longer still for one within another.
+        """
+        group = _group_of(node)
+        if group.name == "Union":
+            both = (self._without(side, relation, environment) for side in (group.p1, group.p2))
+            return [outcome for outcomes in both for outcome in outcomes]
+        within = self._within(group, environment)
+        inner, shared = within.filtered(), within.shared
+        if not (
+            shared
+            and within.apart
+            and within.parts == 1
+            and all(name in relation.held for name in shared)
+            and _alike_by_id(inner, shared, environment)
+            and (self.focus in shared or not self.among)
+        ):
+            return [exp.Not(this=within.exists())]
+        if self.among:
+            chosen = self.chosen(inner.columns[str(self.focus)])
+            inner = replace(inner, where=[*inner.where, chosen])
+        alias = self.alias()
+        query = inner.over([sql.named(inner.columns[name], f"v_{name}") for name in shared])
+        on = self._agree(inner, alias, shared, environment)
+        return [Source(sql.derived(query, alias), "ANTI", sql.both(on))]
 
     def _agree(
         self, inner: Relation, alias: str, shared: list[str], environment: Environment
@@ -729,16 +909,23 @@ class Compilation:
             tests.append(sql.missing(y if y is not None else outer.n3()))
         return sql.either(tests)
 
-    def _within(
-        self, group: CompValue, environment: Environment
-    ) -> tuple[Relation, list[SQL], list[str], bool]:
-        """A pattern of EXISTS: its relation, how it agrees with what is outside, what both share,
-        and whether its filters read anything else from outside."""
+    def _within(self, group: CompValue, environment: Environment) -> _Within:
+        """A pattern of EXISTS, beside what is outside."""
+        if self._outside:
+            above = self._outside[-1]
+            farther = above.seen - environment.keys()
+            if farther:
+                environment = _Noting(
+                    {name: value for name, value in above.values.items() if name in farther},
+                    environment, above.values,
+                )  # fmt: skip
         filters: list[Any] = []
         while group.name == "Filter":
-            filters.append(group.expr)
-            group = group.p
-        self._outside.append(frozenset(environment))
+            group, condition = self._prepared(group)
+            filters.append(condition)
+        inserted = not _held_afterwards(group, environment.keys())
+        outside = _Outside(_Noting(environment, {}), inserted, frozenset(environment))
+        self._outside.append(outside)
         try:
             inner = self.pattern(group)
             if filters and not inner.sources and inner.held:
@@ -753,23 +940,23 @@ class Compilation:
             together = _Noting(environment, self._environment(inner, lookups))
             if filters and not inner.sources:  # nothing but a FILTER inside
                 inner = self.closed(inner)
-            tests = [compile_expression(part, together, self).truth() for part in filters]
-            if tests and conditions and _parts_of(inner) > 1:
-                # else DuckDB would test all pairs before it asks which of them agree with outside
-                tests = [sql.cases((sql.both(conditions), sql.both(tests)))]
-            inner.where += tests
+            tests, without = self._tested(filters, inner, together)
+            parts = _parts_of(inner)
             self._look_up(inner, lookups)
+            inner.sources += without
         finally:
             self._outside.pop()
-        return inner, conditions, shared, together.used
+        apart = not (together.used or outside.values.used)
+        return _Within(inner, conditions, tests, shared, apart, parts)
 
     def _extend(self, node: CompValue) -> Relation:
-        relation = self._with_focus(self.pattern(node.p), node.expr)
+        pattern, expression = self._prepared(node)
+        relation = self._with_focus(self._asking(self.pattern(pattern), expression), expression)
         lookups = Lookups(self.alias, relation.entries)
         environment = self._environment(relation, lookups)
         name = str(node.var)
-        value = compile_expression(node.expr, environment, self)
-        held, column = self._hold(value, node.expr, relation)
+        value = compile_expression(expression, environment, self)
+        held, column = self._hold(value, expression, relation)
         relation = replace(
             relation,
             held={**relation.held, name: held},
@@ -788,7 +975,7 @@ class Compilation:
             term = value.term if isinstance(value.term, Literal) else None
             return Held("id", node=term is None, term=term), exp.cast(value.key, "BIGINT")
         if isinstance(value, Number) and value.kind == INTEGER:
-            whole = exp.TryCast(this=value.amount, to=exp.DataType.build("BIGINT"))
+            whole = exp.TryCast(this=value.figure, to=exp.DataType.build("BIGINT"))
             return Held("integer", sure=False), whole
         if isinstance(value, Text):
             return Held("text", sure=False), value.words
@@ -811,8 +998,15 @@ class Compilation:
         return self.targets()
 
     def _project(self, node: CompValue) -> Relation:
-        relation = self.pattern(node.p)
         wanted = [str(name) for name in node.PV]
+        if self._outside:  # a variable that a sub-SELECT does not give is another one
+            outside = self._outside[-1]
+            self._outside.append(replace(outside, seen=outside.seen & frozenset(wanted)))
+        try:
+            relation = self.pattern(node.p)
+        finally:
+            if self._outside:
+                self._outside.pop()
         hidden = [name for name in relation.held if name.startswith("graph:")]
         names = [name for name in [*wanted, *hidden] if name in relation.held]
         return replace(
@@ -876,17 +1070,17 @@ class Compilation:
 
     def _orderby(self, node: CompValue) -> Relation:
         """OrderBy (§15.1): unbound, blank nodes, IRIs, numbers by value, then other literals."""
-        if self.dataset is None:
-            raise Refusal(_NAMES["OrderBy"], _MENDS["OrderBy"])
-        relation = self.pattern(node.p)
+        self.allow("OrderBy")
+        inner, keys = self._computed(node.p, [condition.expr for condition in node.expr])
+        relation = self.pattern(inner)
         if not relation.sources:
             relation = self.closed(relation)
         relation = replace(relation, sources=[*relation.sources])
         lookups = Lookups(self.alias, relation.entries)
         environment = self._environment(relation, lookups)
         order: list[SQL] = []
-        for condition in node.expr:
-            value = compile_expression(condition.expr, environment, self)
+        for condition, key in zip(node.expr, keys, strict=True):
+            value = compile_expression(key, environment, self)
             down = condition.order == "DESC"
             for key in _order_keys(value):
                 order.append(exp.Ordered(this=key, desc=down, nulls_first=not down))
@@ -894,13 +1088,39 @@ class Compilation:
         relation.order = order
         return relation
 
+    def _computed(self, pattern: CompValue, parts: list[Any]) -> tuple[CompValue, list[Any]]:
+        """A pattern with what is computed in `parts` as variables of its own, and these."""
+        found: list[Any] = []
+        for part in parts:
+            if isinstance(part, CompValue):
+                name = Variable(f"{_HIDDEN}{self.alias()}")
+                pattern = CompValue("Extend", p=pattern, expr=part, var=name)
+                part = name
+            found.append(part)
+        return pattern, found
+
+    def _prepared(self, node: CompValue) -> tuple[CompValue, Any]:
+        """The pattern and the expression of an Extend or Filter, this not too deeply nested."""
+        pattern = node.p
+
+        def name(part: CompValue) -> Variable:
+            nonlocal pattern
+            pattern, found = self._computed(pattern, [part])
+            variable: Variable = found[0]
+            return variable
+
+        expression = taken_apart(node.expr, name)
+        return pattern, expression
+
     def _slice(self, node: CompValue) -> Relation:
         """LIMIT and OFFSET (§15.4, §15.5)."""
-        if self.dataset is None:
-            raise Refusal(_NAMES["Slice"], _MENDS["Slice"])
+        self.allow("Slice")
         relation = self.pattern(node.p)
         if relation.order:
             relation = self.numbered(relation)
+        hidden = [name for name in relation.held if name.startswith("graph:")]
+        if hidden:
+            return self._slice_of_each(relation, hidden, node)
         query = relation.query(lineage=self.lineage)
         if relation.order:
             query.append("expressions", sql.named(relation.order[0], "v_#order"))
@@ -912,6 +1132,25 @@ class Compilation:
         found = self.of_query(query, relation.held)
         if relation.order:
             found.order = [sql.column(found.sources[0].table.alias, "v_#order")]
+        return found
+
+    def _slice_of_each(self, relation: Relation, hidden: list[str], node: CompValue) -> Relation:
+        """The slice of each named graph's solutions."""
+        query = relation.query(lineage=self.lineage)
+        number = exp.Window(
+            this=sql.call("row_number"),
+            partition_by=[relation.columns[name] for name in hidden],
+            order=exp.Order(expressions=relation.order) if relation.order else None,
+        )
+        query.append("expressions", sql.named(number, "v_#place"))
+        found = self.of_query(query, relation.held)
+        place = sql.column(found.sources[0].table.alias, "v_#place")
+        found.where.append(exp.GT(this=place, expression=sql.number(node.start or 0)))
+        if node.length is not None:
+            last = (node.start or 0) + node.length
+            found.where.append(exp.LTE(this=place.copy(), expression=sql.number(last)))
+        if relation.order:
+            found.order = [place.copy()]
         return found
 
     def _tomultiset(self, node: CompValue) -> Relation:
@@ -968,14 +1207,23 @@ class Compilation:
 
     def _aggregatejoin(self, node: CompValue) -> Relation:
         grouped = node.p
-        relation = self.pattern(grouped.p)
+        adding = ("Aggregate_Sum", "Aggregate_Avg")
+        rest = [part for part in node.A if part.name not in adding]
+        inner, arguments = self._computed(grouped.p, [part.vars for part in rest])
+        aggregates = [part for part in node.A if part.name in adding]
+        aggregates += [
+            CompValue(part.name, **{**part, "vars": argument})
+            for part, argument in zip(rest, arguments, strict=True)
+        ]
+        relation = self._with_focus(self.pattern(inner), node.A)
         keys = list(grouped.expr or [])
-        keys += [Variable(name) for name in relation.held if name.startswith("graph:")]
+        keys += [Variable(name) for name in self.apart(relation) if Variable(name) not in keys]
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
             raise Refusal(
                 f"an aggregate over all of ${self.focus}",
                 f"GROUP BY ${self.focus}, so that each has its own.",
             )
+        relation, amounts = self._with_amounts(relation, aggregates)
         if not all(isinstance(column, exp.Column) for column in relation.columns.values()):
             relation = self.closed(relation)
         relation = replace(relation, sources=[*relation.sources])
@@ -996,9 +1244,9 @@ class Compilation:
                     key if held[name].term is None else sql.call("any_value", key), f"v_{name}"
                 )
             )
-        for aggregate in node.A:
+        for aggregate in aggregates:
             name = str(aggregate.res)
-            value, held[name] = self._aggregate(aggregate, environment)
+            value, held[name] = self._aggregate(aggregate, environment, amounts)
             columns.append(sql.named(value, f"v_{name}"))
         worst = sql.call("coalesce", sql.call("max", relation.certainty()), sql.number(0))
         columns.append(sql.named(worst, "c"))
@@ -1010,16 +1258,78 @@ class Compilation:
             query.set("group", exp.Group(expressions=groups))
         elif keys:
             _if_any(query)
-        return self.of_query(query, held)
+        found = self.of_query(query, held)
+        hidden = [name for name in held if name.startswith("graph:")]
+        if hidden and not grouped.expr:
+            return self._counted_in_each(found, hidden[0], node.A)
+        return found
 
-    def _aggregate(self, node: CompValue, environment: Environment) -> tuple[SQL, Held]:
+    def apart(self, relation: Relation) -> list[str]:
+        """The variables for whose values aggregates are worked out apart, grouped or not."""
+        return [name for name in relation.held if name.startswith("graph:")]
+
+    def _counted_in_each(
+        self, found: Relation, hidden: str, aggregates: list[CompValue]
+    ) -> Relation:
+        """Aggregates over the whole of each named graph, those without a match included."""
+        graphs = self.named_graphs(hidden)
+        same = sql.equal(graphs.columns[hidden], found.columns[hidden])
+        columns = {**found.columns, hidden: graphs.columns[hidden]}
+        zero = sql.text(n3_of(Literal(0)))
+        of_none = {
+            "Aggregate_Count": sql.number(0), "Aggregate_Sum": zero, "Aggregate_Avg": zero,
+            "Aggregate_GroupConcat": sql.text(""),
+        }  # fmt: skip
+        for node in aggregates:
+            if node.name in of_none:
+                column = columns[str(node.res)]
+                missed = sql.missing(found.columns[hidden])
+                nothing = of_none[node.name].copy()
+                columns[str(node.res)] = sql.cases((missed, nothing), otherwise=column)
+        return Relation(
+            held=found.held,
+            columns=columns,
+            sources=[*graphs.sources, Source(found.sources[0].table, "LEFT", same)],
+            certainties=[sql.call("coalesce", found.certainty(), sql.number(0))],
+            lineages=[sql.call("coalesce", found.lineage(), NO_TRIPLES)],
+        )
+
+    def _with_amounts(
+        self, relation: Relation, aggregates: list[CompValue]
+    ) -> tuple[Relation, dict[str, SQL]]:
+        """The same with a column for what each SUM and AVG adds up, by the aggregate's name."""
+        adding = [node for node in aggregates if node.name in ("Aggregate_Sum", "Aggregate_Avg")]
+        if not adding:
+            return relation, {}
+        relation = replace(relation, sources=[*relation.sources])
+        lookups = Lookups(self.alias, relation.entries)
+        environment = self._environment(relation, lookups)
+        made = [
+            sql.named(compile_expression(node.vars, environment, self).amount(), f"a_{node.res}")
+            for node in adding
+        ]
+        self._look_up(relation, lookups)
+        query = relation.query(lineage=self.lineage)
+        for column in made:
+            query.append("expressions", column)
+        found = self.of_query(query, relation.held)
+        alias = found.sources[0].table.alias
+        return found, {str(node.res): sql.column(alias, f"a_{node.res}") for node in adding}
+
+    def _aggregate(
+        self, node: CompValue, environment: Environment, amounts: Mapping[str, SQL]
+    ) -> tuple[SQL, Held]:
         distinct = bool(node.distinct)
         rows = sql.call("count", exp.Star())
         if node.name == "Aggregate_Count":
             count = Held("integer")
             if str(node.vars) == "*" and not isinstance(node.vars, Variable):
                 if distinct:
-                    row = [v.id() if v.id() is not None else v.n3() for v in environment.values()]
+                    row = [
+                        value.id() if value.id() is not None else value.n3()
+                        for name, value in environment.items()
+                        if not name.startswith(_HIDDEN)
+                    ]
                     whole = sql.call("row", *row) if row else sql.number(1)  # type: ignore[arg-type]
                     return exp.Count(this=exp.Distinct(expressions=[whole])), count
                 return rows, count
@@ -1029,28 +1339,24 @@ class Compilation:
             return exp.Count(
                 this=exp.Distinct(expressions=[counted]) if distinct else counted
             ), count
-        value = compile_expression(node.vars, environment, self)
         maybe = Held("n3", sure=False)
         if node.name in ("Aggregate_Sum", "Aggregate_Avg"):
-            number: SQL = value.number()
-            least = DECIMAL if node.name == "Aggregate_Avg" else INTEGER
-            kind: SQL = sql.call("greatest", sql.call("max", value.cls()), sql.number(least))
-            inner: SQL = exp.Distinct(expressions=[number]) if distinct else number
-            total = exp.Sum(this=inner) if node.name == "Aggregate_Sum" else exp.Avg(this=inner)
-            whole = sql.equal(rows, sql.call("count", number))
-            nothing = sql.text(n3_of(Literal(0)))
-            none = sql.equal(rows, sql.number(0))
-            return sql.cases((none, nothing), (whole, Amount(total, kind).n3())), maybe
+            macro = "summed" if node.name == "Aggregate_Sum" else "averaged"
+            amount = amounts[str(node.res)]
+            sums = _sums(amount, distinct=distinct)
+            made = sql.once(sums, "sums", lambda it: sql.call(macro, it))
+            whole = sql.equal(rows, sql.call("count", sql.call("as_double", amount)))
+            return sql.cases((whole, Amount(made).n3())), maybe
+        value = compile_expression(node.vars, environment, self)
         if node.name in ("Aggregate_Min", "Aggregate_Max"):
             function = "min" if node.name == "Aggregate_Min" else "max"
             if value.kinds <= {STRING}:
                 return sql.call(function, value.lex()), Held("text", sure=False)
-            literal = exp.cast(exp.GT(this=value.cls(), expression=sql.number(3)), "INTEGER")
             ordered = sql.record(
-                a=literal, b=value.num(), d=value.moment(), e=value.lex(), f=value.n3()
+                **{f"k{n}": key for n, key in enumerate(_order_keys(value))}, n3=value.n3()
             )
             best = sql.call(function, sql.cases((exp.Not(this=sql.missing(value.n3())), ordered)))
-            return sql.field(best, "f"), maybe
+            return sql.field(best, "n3"), maybe
         if node.name == "Aggregate_Sample":
             return sql.call("min", value.n3()), maybe
         if node.name == "Aggregate_GroupConcat":
@@ -1096,12 +1402,7 @@ class Compilation:
         return value
 
     def unbound(self, name: str) -> Value:
-        if any(name in names for names in self._outside):
-            raise Refusal(
-                f"?{name} inside a nested group of EXISTS, bound outside it",
-                "Move the FILTER to the outer braces of the EXISTS.",
-            )
-        return Nothing()
+        return self._seen(name) or Nothing()
 
     def changing(self, function: str) -> str:
         """The moment of the query; a rule has none, so that its runs agree."""
@@ -1111,14 +1412,62 @@ class Compilation:
             self._now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return self._now
 
+    def _tested(
+        self, filters: list[Any], inner: Relation, environment: Environment
+    ) -> tuple[list[SQL], list[Source]]:
+        """The filters of a pattern of EXISTS: as tests, and as tables that must not agree."""
+        tests: list[SQL] = []
+        without: list[Source] = []
+        for part in (one for condition in filters for one in _conjuncts(condition)):
+            if getattr(part, "name", "") != "Builtin_NOTEXISTS":
+                tests.append(compile_expression(part, environment, self).truth())
+                continue
+            for outcome in self._without(part, inner, environment):
+                (without if isinstance(outcome, Source) else tests).append(outcome)  # type: ignore[arg-type]
+        return tests, without
+
+    def function(self, iri: str, arguments: list[Any], value: Callable[[Any], Value]) -> Value:
+        """The value of a function that is not SPARQL's own. Raises Refusal."""
+        raise unknown_function(iri)
+
     def exists(self, group: CompValue, environment: Environment) -> SQL:
         """Whether a pattern has a solution that agrees with the environment (§18.6, EXISTS)."""
         group = _group_of(group)
         if group.name == "Union":
             branches = [self.exists(branch, environment) for branch in (group.p1, group.p2)]
             return sql.either(branches)
-        inner, conditions, _, _ = self._within(group, environment)
-        return _exists(inner, conditions)
+        return self._within(group, environment).exists()
+
+
+@dataclass(frozen=True)
+class _Within:
+    """A pattern of EXISTS: its relation, how it agrees with what is outside, its filters, and the
+    variables that both share. `apart`: its filters read nothing else from outside. `parts` are the
+    groups of its sources that no equation connects.
+    """
+
+    relation: Relation
+    conditions: list[SQL]
+    tests: list[SQL]
+    shared: list[str]
+    apart: bool
+    parts: int
+
+    def filtered(self) -> Relation:
+        """Its solutions, whether they agree with what is outside or not."""
+        return replace(self.relation, where=[*self.relation.where, *self.tests])
+
+    def agreeing(self) -> Relation:
+        """Those of its solutions that agree with what is outside."""
+        tests = self.tests
+        if tests and self.conditions and self.parts > 1:
+            # else DuckDB would test all pairs before it asks which of them agree with outside
+            tests = [sql.cases((sql.both(self.conditions), sql.both(tests)))]
+        return replace(self.relation, where=[*self.relation.where, *tests, *self.conditions])
+
+    def exists(self) -> SQL:
+        """Whether some solution agrees with what is outside."""
+        return exp.Exists(this=self.agreeing().over([sql.number(1)]))
 
 
 @dataclass(frozen=True)
@@ -1151,13 +1500,11 @@ class _Far(Known):
 
 
 _NAMES = {
-    "Graph": "GRAPH",
     "ServiceGraphPattern": "SERVICE",
     "Slice": "LIMIT or OFFSET",
     "OrderBy": "ORDER BY",
 }
 _MENDS = {
-    "Graph": "Rules read the union of all graphs.",
     "ServiceGraphPattern": "Load the remote data as a source instead.",
     "Slice": "A rule gives all its answers; use MIN, MAX or FILTER NOT EXISTS for the first.",
     "OrderBy": "Findings have an order of their own.",
@@ -1165,9 +1512,54 @@ _MENDS = {
 _EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
 
 
-def _exists(inner: Relation, conditions: list[SQL]) -> SQL:
-    asked = replace(inner, where=[*inner.where, *conditions])
-    return exp.Exists(this=asked.over([sql.number(1)]))
+def _alike_by_id(inner: Relation, shared: list[str], environment: Environment) -> bool:
+    """Whether all that a pattern shares with what is outside is surely there and an identifier."""
+    return all(
+        inner.held[name].sure and inner.held[name].kind == "id" and environment[name].sure
+        for name in shared
+    )
+
+
+def _held_afterwards(group: CompValue, outside: Set[str]) -> bool:
+    """Whether holding the solutions of a pattern against what is outside is the same as putting
+    the values from outside into its parts.
+
+    So it is with joins and unions of triples, and with an OPTIONAL, FILTER or BIND over these that
+    reads nothing from outside but what is surely bound beside it.
+    """
+
+    def apart(*parts: Any) -> bool:
+        reads = set().union(*map(names_in, parts)) & outside
+        asks = any(part.name in _EXISTS for part in _parts(parts[-1]))
+        return not asks and reads <= _surely(group.p1 if "p1" in group else group.p)
+
+    if group.name in ("Join", "Union"):
+        return _held_afterwards(group.p1, outside) and _held_afterwards(group.p2, outside)
+    if group.name == "LeftJoin":
+        both = _held_afterwards(group.p1, outside) and _held_afterwards(group.p2, outside)
+        return both and apart(group.p2, group.expr)
+    if group.name == "Filter":
+        return _held_afterwards(group.p, outside) and apart(group.expr)
+    if group.name == "Extend":
+        return _held_afterwards(group.p, outside) and apart(group.var, group.expr)
+    if group.name == "Graph":
+        return _held_afterwards(group.p, outside)
+    return group.name == "BGP" or (group.name == "ToMultiSet" and group.p.name == "values")
+
+
+def _surely(group: CompValue) -> set[str]:
+    """The variables that every solution of such a pattern binds."""
+    if group.name == "Join":
+        return _surely(group.p1) | _surely(group.p2)
+    if group.name == "Union":
+        return _surely(group.p1) & _surely(group.p2)
+    if group.name == "LeftJoin":
+        return _surely(group.p1)
+    if group.name in ("Filter", "Extend"):
+        return _surely(group.p)
+    if group.name == "Graph":
+        return _surely(group.p) | names_in(group.term)
+    return names_in(group.triples) if group.name == "BGP" else set()
 
 
 def _order_keys(value: Value) -> list[SQL]:
@@ -1180,7 +1572,38 @@ def _order_keys(value: Value) -> list[SQL]:
         (Value._is(cls.copy(), NUMBERS), sql.number(3)),
         otherwise=exp.Add(this=sql.number(4), expression=cls.copy()),
     )
-    return [rank, value.num(), value.moment(), value.lex()]
+    tie = sql.call("tie_key", value.cls(), value.num(), value.lex())
+    return [rank, value.num(), tie, value.moment(), value.lex()]
+
+
+def _sums(amount: SQL, *, distinct: bool) -> SQL:
+    """The sums of a group from which `summed` and `averaged` are made."""
+    if not distinct:
+
+        def over(function: str, macro: str | None) -> SQL:
+            return sql.call(function, sql.call(macro, amount) if macro else sql.field(amount, "c"))
+
+        exact = sql.call("count", sql.field(amount, "u"))
+        count = sql.call("count", amount)
+    else:
+        every = exp.Distinct(expressions=[sql.call("trimmed", amount)])
+        listed = sql.call("list", every)
+
+        def over(function: str, macro: str | None) -> SQL:
+            each = exp.column("each")
+            part = sql.call(macro, each) if macro else sql.field(each, "c")
+            made = exp.Lambda(this=part, expressions=[exp.to_identifier("each")])
+            return sql.call(f"list_{function}", sql.call("list_transform", listed, made))
+
+        some = sql.call("list_transform", listed, exp.Lambda(
+            this=sql.field(exp.column("each"), "u"), expressions=[exp.to_identifier("each")]
+        ))  # fmt: skip
+        exact = sql.call("list_count", some)
+        count = sql.call("coalesce", sql.call("len", listed), sql.number(0))
+    return sql.record(
+        c=over("max", None), n=over("sum", "as_double"), h=over("sum", "high_part"),
+        m=over("sum", "middle_part"), l=over("sum", "low_part"), e=exact, k=count,
+    )  # fmt: skip
 
 
 def _parts_of(relation: Relation) -> int:

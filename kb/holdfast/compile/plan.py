@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 
 class Refusal(Exception):
@@ -21,7 +22,8 @@ class Plan:
     `sql` gives for each solution the projected variables (`columns`, in order, each either an
     'id' or 'n3' text), its certainty `c` and, when asked for, `l`: the numbers of the triples it
     rests on. `constants` maps the placeholders to N-Triples terms; `tables` are the predicates it
-    reads; `any_predicate` tells that it reads all of them through the table "*".
+    reads; `any_predicate` tells that it reads all of them through the table "*". Where the data
+    has nothing of one of its `needs`, predicates or classes (`a <class>`), it has no solution.
     """
 
     sql: str
@@ -30,3 +32,13 @@ class Plan:
     tables: frozenset[str] = frozenset()
     any_predicate: bool = False
     recursive: int = 0
+    needs: frozenset[str] = frozenset()
+
+    def among(self, nodes: Iterable[int]) -> Plan:
+        """A plan that was compiled to look at chosen focus nodes, for these.
+
+        They are written into the SQL: DuckDB then carries them into every nested query.
+        """
+        listed = [str(node) for node in sorted(nodes)]
+        which = f"= {listed[0]}" if len(listed) == 1 else f"IN ({', '.join(listed)})"
+        return replace(self, sql=self.sql.replace("IN ($focus)", which))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,10 +12,12 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.terms import INTEGER
 from holdfast.compile import sql
+from holdfast.compile.expressions import check_patterns
 from holdfast.compile.patterns import Compilation, Dataset, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
-from holdfast.compile.values import INTEGER
+from holdfast.compile.values import Number
 from holdfast.rules import Target
 from holdfast.vocabulary import HF, RDF_TYPE
 
@@ -43,16 +46,15 @@ def compile_rule(
     """The plan of a rule's SELECT or CONSTRUCT for every focus node of its target.
 
     `assessed_only` leaves out what is not to be assessed; with `among` only nodes of the table
-    "*focus"(node) are looked at. For a SELECT the templates are empty; for a CONSTRUCT the plan
+    `Plan.among` are looked at. For a SELECT the templates are empty; for a CONSTRUCT the plan
     gives the variables that its template uses. Raises Refusal.
     """
-    compilation = Compilation(focus=FOCUS, lineage=lineage, delta=delta, feeds=feeds)
-    compilation.targets = partial(
-        _targets, compilation, target, assessed_only=assessed_only, among=among
-    )
+    compilation = Compilation(focus=FOCUS, among=among, lineage=lineage, delta=delta, feeds=feeds)
+    compilation.targets = partial(_targets, compilation, target, assessed_only=assessed_only)
     templates: tuple[Template, ...] = ()
+    check_patterns(algebra)
     if algebra.datasetClause:
-        raise Refusal("FROM", "Rules read the union of all graphs.")
+        raise Refusal("FROM", "Rules read the union of all graphs; GRAPH asks for one.")
     if algebra.name == "SelectQuery":
         if FOCUS not in {str(name) for name in algebra.PV}:
             raise Refusal("a SELECT that does not give $this", "Add $this to the SELECT.")
@@ -82,10 +84,17 @@ def compile_rule(
 
 
 def compile_pattern(
-    pattern: CompValue, target: Target | None = None, *, lineage: bool = False
+    pattern: CompValue,
+    target: Target | None = None,
+    *,
+    lineage: bool = False,
+    among: bool = False,
 ) -> tuple[Plan, Relation]:
-    """The plan of a bare pattern, with the focus nodes joined in where there is a `target`."""
-    compilation = Compilation(focus=FOCUS if target else None, lineage=lineage)
+    """The plan of a bare pattern, with the focus nodes joined in where there is a `target`.
+
+    With `among` only nodes of `Plan.among` are looked at.
+    """
+    compilation = Compilation(focus=FOCUS if target else None, among=among, lineage=lineage)
     if target:
         compilation.targets = partial(_targets, compilation, target, assessed_only=False)
     relation = compilation.pattern(pattern)
@@ -114,7 +123,7 @@ def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Pla
     for name in names:
         held, column = relation.held[name], relation.columns[name]
         if held.kind == "integer":
-            column = sql.call("number_n3", column, sql.number(INTEGER))
+            column = Number(column, INTEGER).n3()
         elif held.kind == "text":
             column = sql.call("quoted", column)
         kinds.append((name, "id" if held.kind == "id" else "n3"))
@@ -129,12 +138,59 @@ def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Pla
         tables=frozenset(compilation.read),
         any_predicate=compilation.any_predicate,
         recursive=compilation.recursive,
+        needs=_needs(query, compilation),
     )
 
 
-def _targets(
-    compilation: Compilation, target: Target, *, assessed_only: bool, among: bool = False
-) -> Relation:
+def _needs(query: exp.Expression, compilation: Compilation) -> frozenset[str]:
+    """The predicates and classes without which a query surely has no rows."""
+    if isinstance(query, exp.Subquery):
+        return _needs(query.this, compilation)
+    if isinstance(query, exp.Union):
+        sides = (_needs(query.this, compilation), _needs(query.expression, compilation))
+        return sides[0] & sides[1]
+    if not isinstance(query, exp.Select) or query.args.get("with_"):
+        return frozenset()
+    grouped = query.args.get("group") or query.args.get("having")
+    if not grouped and any(part.find(exp.AggFunc) for part in query.expressions):
+        return frozenset()  # counts of nothing
+    found: set[str] = set()
+    typed: set[str] = set()
+    joined = [join.this for join in query.args.get("joins") or [] if _is_inner(join)]
+    first = query.args.get("from_")
+    for source in [*([first.this] if first else []), *joined]:
+        if isinstance(source, exp.Table) and source.name in compilation.read:
+            found.add(source.name)
+            if source.name == RDF_TYPE:
+                typed.add(source.alias)
+        elif isinstance(source, exp.Subquery):
+            found |= _needs(source, compilation)
+    for condition in _all_of(query.args.get("where")):
+        if isinstance(condition, exp.Exists):
+            found |= _needs(condition.this, compilation)
+        elif isinstance(condition, exp.EQ) and isinstance(condition.expression, exp.Placeholder):
+            column = condition.this
+            if isinstance(column, exp.Column) and column.name == "o" and column.table in typed:
+                found.add(f"a {compilation.constants[condition.expression.name]}")
+    return frozenset(found)
+
+
+def _is_inner(join: exp.Join) -> bool:
+    return not join.side and join.kind in ("", "CROSS", "INNER")
+
+
+def _all_of(condition: exp.Expr | None) -> Iterator[exp.Expr]:
+    """The conditions that must all be true."""
+    if isinstance(condition, (exp.Where, exp.Paren)):
+        yield from _all_of(condition.this)
+    elif isinstance(condition, exp.And):
+        yield from _all_of(condition.left)
+        yield from _all_of(condition.right)
+    elif condition is not None:
+        yield condition
+
+
+def _targets(compilation: Compilation, target: Target, *, assessed_only: bool) -> Relation:
     """The focus nodes, each once."""
     alias = compilation.alias()
     by_class = target.kind == "targetClass"
@@ -150,9 +206,8 @@ def _targets(
     if by_class:
         cls = compilation.constant_key(f"<{target.iri}>")
         found.where.append(sql.equal(sql.column(alias, "o"), cls))
-    if among:
-        chosen = exp.select(sql.column("*focus", "node")).from_(sql.table("*focus", "*focus"))
-        found.where.append(exp.In(this=node, query=exp.Subquery(this=chosen)))
+    if compilation.among:
+        found.where.append(compilation.chosen(node))
     reads = RDF_TYPE if by_class else target.iri
     if compilation.feeds_itself(reads, URIRef(target.iri)):
         found.where += compilation.since(alias)

@@ -105,6 +105,9 @@ class Schema:
 
     def _read(self) -> None:
         columns = self.columns
+        terms = (*_READ, *(OWL + name for name in (*_KINDS, "Thing", "Nothing")))
+        more = (RDF + "nil", RDF + "first", RDF + "rest", RDF_TYPE, RDFS + "Resource", SAME)
+        columns.learn(f"<{term}>" for term in (*terms, *more))
         kinds = {columns.id_of(f"<{OWL}{kind}>"): kind for kind in _KINDS}
         numbers = ", ".join(map(str, kinds))
         typed = columns.table(RDF_TYPE)

@@ -9,34 +9,30 @@ shapes that it rests on is a fixed list of statements, whatever the data.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import duckdb
-from rdflib import Literal, URIRef
+from rdflib import Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.terms import INTEGER, NUMBERS
 from holdfast.compile import sql
+from holdfast.compile.expressions import known_to_re2
 from holdfast.compile.paths import compile_path
-from holdfast.compile.patterns import Compilation, Held, Relation, Source
+from holdfast.compile.patterns import Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
-from holdfast.compile.values import (
-    INTEGER,
-    MOMENTS,
-    Known,
-    Lookups,
-    Value,
-    less_than,
-    n3_of,
-)  # fmt: skip
+from holdfast.compile.prebound import SHAPES_GRAPH, PreboundQueries
+from holdfast.compile.values import MOMENTS, Known, Lookups, Number, Value, less_than, n3_of
+from holdfast.lexical import bounds_of, form_of
 from holdfast.queries import names_in, read_query
 from holdfast.shapes import (
     NODE_KINDS,
     Constraint,
     Expression,
+    Function,
     Path,
     Query,
     Shape,
@@ -45,35 +41,41 @@ from holdfast.shapes import (
 )  # fmt: skip
 from holdfast.vocabulary import RDF_TYPE, RDFS, XSD
 
-SHAPES_GRAPH = "urn:x-holdfast:shapes-graph"
-"""The name by which queries reach the shapes graph."""
-
-SHAPES_TABLE = "shapes graph: "
-"""What stands before a predicate in the name of its table of the shapes graph."""
-
 
 @dataclass(frozen=True)
 class ShapePlan:
     """A statement for some constraints of one shape, over the focus nodes in the table `focus`.
 
     The statement for core constraints gives (k, this, value, path, extra), `k` being the place in
-    `constraints`. That of a query gives its variables as `v_` columns, each an 'id' or 'n3' text as
-    `plan.columns` says, in the order of `names`. `regexes` are tables of the terms that match a
-    regular expression which RE2 does not know.
+    the constraints that it is for. That of a query gives its variables as `v_` columns, each an
+    'id' or 'n3' text as `plan.columns` says, in the order of `names`. `regexes` are tables of the
+    terms that match a regular expression which RE2 does not know. `stages` are tables to be made
+    first, each with a query whose `n3` are terms that the dictionary must learn. With `lasting` the
+    plan depends on nothing but the shapes graph.
     """
 
     plan: Plan
-    constraints: tuple[Constraint, ...]
     names: tuple[str, ...] = ()
     regexes: tuple[tuple[str, str], ...] = ()
+    stages: tuple[tuple[str, str], ...] = ()
+    lasting: bool = True
+
+    def over(self, query: str) -> ShapePlan:
+        """The same with a query around its own."""
+        return replace(self, plan=replace(self.plan, sql=query))
 
 
-def compile_constraints(shapes: Shapes, shape: Shape, focus: str) -> list[ShapePlan]:
+FOCUS = "focus_nodes_4f1d"
+"""The table of focus nodes in a plan, in the place of which whoever runs it puts its own."""
+
+
+def compile_constraints(shapes: Shapes, shape: Shape, focus: str = FOCUS) -> list[ShapePlan]:
     """The statements that find what violates a shape's own constraints, sh:property apart.
 
+    The first is for those without a query, if there are any; then there is one for each query.
     Raises Refusal.
     """
-    core = tuple(c for c in shape.constraints if c.query is None)
+    core, queries = constraints_of(shape)
     found = []
     if core:
         statement = _Statement(shapes)
@@ -83,23 +85,38 @@ def compile_constraints(shapes: Shapes, shape: Shape, focus: str) -> list[ShapeP
             f"{statement.violations(constraint, shape, focus, values)})"
             for place, constraint in enumerate(core)
         ]
-        query = statement.whole(" UNION ALL ".join(branches))
-        found.append(ShapePlan(statement.plan(query), core, (), tuple(statement.regexes.items())))
-    for constraint in shape.constraints:
-        if constraint.query is not None:
-            statement = _Statement(shapes)
-            query, names, kinds = statement.solutions_of(constraint, shape, focus)
-            plan = statement.plan(statement.whole(query), kinds)
-            found.append(ShapePlan(plan, (constraint,), names, tuple(statement.regexes.items())))
+        found.append(statement.shape_plan(" UNION ALL ".join(branches)))
+    for constraint in queries:
+        statement = _Statement(shapes)
+        query, names, kinds = statement.solutions_of(constraint, shape, focus)
+        found.append(statement.shape_plan(query, names, kinds))
     return found
 
 
-def compile_values(shapes: Shapes, shape: Shape, focus: str) -> ShapePlan:
+def constraints_of(shape: Shape) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
+    """The constraints of a shape without a query and those with one."""
+    core = tuple(c for c in shape.constraints if c.query is None)
+    return core, tuple(c for c in shape.constraints if c.query is not None)
+
+
+def compile_values(shapes: Shapes, shape: Shape, focus: str = FOCUS) -> ShapePlan:
     """The value nodes (this, value) of a shape. Raises Refusal."""
     statement = _Statement(shapes)
+    return statement.shape_plan(f"SELECT this, value FROM {statement.values(shape, focus)}")
+
+
+def compile_default(shapes: Shapes, shape: Shape, focus: str = FOCUS) -> ShapePlan:
+    """The default values (this, value) of a property shape where it has no others."""
+    statement = _Statement(shapes)
+    default = shapes.default(shape.node)
+    source = statement.cte(f"SELECT DISTINCT this, this AS value FROM {focus}")
+    if default is None:
+        return statement.shape_plan(f"SELECT * FROM {source} WHERE false")
+    given = statement.expression(default, source)
     values = statement.values(shape, focus)
-    query = statement.whole(f"SELECT this, value FROM {values}")
-    return ShapePlan(statement.plan(query), ())
+    return statement.shape_plan(
+        f"SELECT e.this, e.value FROM {given} e ANTI JOIN {values} v USING (this)"
+    )
 
 
 def compile_targets(shapes: Shapes, shape: Shape) -> ShapePlan:
@@ -107,94 +124,48 @@ def compile_targets(shapes: Shapes, shape: Shape) -> ShapePlan:
     statement = _Statement(shapes)
     branches = [statement.target(target) for target in shape.targets]
     union = " UNION ".join(branches) or "SELECT NULL::BIGINT AS this WHERE false"
-    return ShapePlan(statement.plan(statement.whole(f"SELECT DISTINCT this FROM ({union})")), ())
+    return statement.shape_plan(f"SELECT DISTINCT this FROM ({union})")
 
 
 def compile_conforming(shapes: Shapes, nodes: Sequence[Identifier], focus: str) -> ShapePlan:
     """Those of the focus nodes that conform to all these shapes. Raises Refusal."""
     statement = _Statement(shapes)
-    query = f"SELECT this FROM {focus}"
+    query = f"SELECT this, 1 AS n FROM {focus}"
     for node in nodes:
         query += f" ANTI JOIN {statement.failing(node, focus)} USING (this)"
-    whole = statement.whole(query)
-    return ShapePlan(statement.plan(whole), (), (), tuple(statement.regexes.items()))
+    return statement.shape_plan(query)
 
 
 def compile_construct(
-    shapes: Shapes, query: Query, focus: str
-) -> tuple[ShapePlan, tuple[tuple[Any, Any, Any], ...]]:
-    """The solutions of a rule's CONSTRUCT, and its template. Raises Refusal."""
+    shapes: Shapes, query: Query, focus: str | None, bound: Mapping[str, Identifier]
+) -> ShapePlan:
+    """The solutions of a rule's CONSTRUCT; without `focus` those of a rule which no shape has.
+
+    `bound` are parameters that have a value. Raises Refusal.
+    """
     statement = _Statement(shapes)
     algebra = read_query(query.text, dict(query.prefixes))
-    bound = statement.prebound(focus, (), {})
-    relation = statement.compilation.run(algebra.p, bound)
+    held = {} if focus is None else {"this": Held("id")}
+    relation = statement.solve(query, algebra.p, statement.prebound(focus, held, bound))
     text, names, kinds = statement.columns_of(relation)
-    plan = statement.plan(statement.whole(text), kinds)
-    return ShapePlan(plan, (), names), tuple(algebra.template)
+    return statement.shape_plan(text, names, kinds)
 
 
-def compile_expressions(shapes: Shapes, expressions: Sequence[Expression], focus: str) -> ShapePlan:
+def compile_expressions(
+    shapes: Shapes, expressions: Sequence[Expression], focus: str | None
+) -> ShapePlan:
     """All combinations (this, e0, e1 …) of what some expressions give. Raises Refusal."""
     statement = _Statement(shapes)
-    source = statement.cte(f"SELECT this, this AS value FROM {focus}")
+    every = f"SELECT this, this AS value FROM {focus}"
+    source = statement.cte(every if focus else "SELECT 0::BIGINT AS this, NULL::BIGINT AS value")
     query = f"SELECT f.this{''.join(f', e{i}.value AS e{i}' for i in range(len(expressions)))}"
-    query += f" FROM {focus} f"
+    query += f" FROM {source} f"
     for i, expression in enumerate(expressions):
         query += f" JOIN {statement.expression(expression, source)} e{i} ON e{i}.this = f.this"
-    whole = statement.whole(f"SELECT DISTINCT * FROM ({query})")
-    return ShapePlan(statement.plan(whole), (), (), tuple(statement.regexes.items()))
+    return statement.shape_plan(f"SELECT DISTINCT * FROM ({query})")
 
 
-# -- queries within shapes -----------------------------------------------------------------------
-
-
-class _Queries(Compilation):
-    """The compiling of SPARQL where several variables have a value before it runs (§5.3.1).
-
-    Inside GRAPH $shapesGraph the tables are those of the shapes graph.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bound: Callable[[], Relation] | None = None
-        self.names: frozenset[str] = frozenset()
-        self.in_shapes = False
-
-    def run(self, pattern: CompValue, bound: Callable[[], Relation]) -> Relation:
-        """The solutions of a pattern that agree with what is bound."""
-        self.bound, self.names = bound, frozenset(bound().held)
-        relation = self.join(bound(), self.pattern(pattern))
-        self.bound, self.names = None, frozenset()
-        return relation
-
-    def _with_focus(self, relation: Relation, expression: Any) -> Relation:
-        if self.bound is None or self._outside:
-            return relation
-        if (names_in(expression) & self.names) - set(relation.held):
-            return self.join(self.bound(), relation)
-        return relation
-
-    def _graph(self, node: CompValue) -> Relation:
-        if str(node.term) not in ("shapesGraph", SHAPES_GRAPH):
-            compile_graph = getattr(super(), "_graph", None)
-            if compile_graph is None:
-                raise Refusal("GRAPH", "Only GRAPH $shapesGraph is known in shapes.")
-            relation: Relation = compile_graph(node)
-            return relation
-        before, self.in_shapes = self.in_shapes, True
-        try:
-            return self.pattern(node.p)
-        finally:
-            self.in_shapes = before
-
-    def predicate_table(self, iri: str, alias: str) -> exp.Table | exp.Subquery:
-        return super().predicate_table(SHAPES_TABLE + iri if self.in_shapes else iri, alias)
-
-    def every_table(self, alias: str) -> exp.Table | exp.Subquery:
-        if not self.in_shapes:
-            return super().every_table(alias)
-        self.read.add(SHAPES_TABLE)
-        return sql.table(SHAPES_TABLE + "*", alias)
+# -- statements ------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -202,10 +173,13 @@ class _Statement:
     """One SQL statement in the making: the queries that it names, from the first to the last."""
 
     shapes: Shapes
-    compilation: _Queries = field(default_factory=_Queries)
     named: list[tuple[str, str]] = field(default_factory=list)
     regexes: dict[str, str] = field(default_factory=dict)
+    stages: list[tuple[str, str]] = field(default_factory=list)
     _known: dict[tuple[Any, ...], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.compilation = PreboundQueries(self.shapes.function, self.cte, self.shapes.moment)
 
     # -- the statement ---------------------------------------------------------------------------
 
@@ -220,26 +194,44 @@ class _Statement:
         return name
 
     def whole(self, query: str) -> str:
-        """The statement that ends in a query."""
-        if not self.named:
-            return query
-        listed = ", ".join(
-            f"{name} AS {'' if f' {name} ' in text else 'MATERIALIZED '}({text})"
-            for name, text in self.named
-        )
-        return f"WITH RECURSIVE {listed} {query}"
+        """The statement that ends in a query, with the queries that it names."""
+        listed: list[str] = []
+        wanted = set(_NAMED.findall(query))
+        for name, text in reversed(self.named):
+            if name in wanted:
+                inner = set(_NAMED.findall(text))
+                wanted |= inner
+                once = "" if name in inner else "MATERIALIZED "
+                listed.append(f"{name} AS {once}({text})")
+        return f"WITH RECURSIVE {', '.join(reversed(listed))} {query}" if listed else query
 
-    def plan(self, query: str, kinds: tuple[tuple[str, str], ...] = ()) -> Plan:
+    def staged(self, query: str) -> str:
+        """The name of a table to be made first, whose `n3` are terms that may be new."""
+        name = f'"made {len(self.stages)}"'
+        self.stages.append((name, self.whole(query)))
+        return name
+
+    def shape_plan(
+        self, query: str, names: tuple[str, ...] = (), kinds: tuple[tuple[str, str], ...] = ()
+    ) -> ShapePlan:
         """The plan of the finished statement."""
-        used = set(re.findall(r"\$(k\d+)", query))
-        constants = self.compilation.constants
-        return Plan(
-            sql=query,
+        compilation, text = self.compilation, self.whole(query)
+        used = set(re.findall(r"\$(k\d+)", text + "".join(stage for _, stage in self.stages)))
+        plan = Plan(
+            sql=text,
             columns=kinds,
-            constants={key: n3 for key, n3 in constants.items() if key in used},
-            tables=frozenset(self.compilation.read),
-            any_predicate=self.compilation.any_predicate,
+            constants={key: n3 for key, n3 in compilation.constants.items() if key in used},
+            tables=frozenset(compilation.read),
+            any_predicate=compilation.any_predicate,
         )
+        return ShapePlan(
+            plan, names, tuple(self.regexes.items()), tuple(self.stages), compilation.lasting
+        )
+
+    def solve(self, query: Query, pattern: CompValue, bound: Callable[[], Relation]) -> Relation:
+        """The solutions of a query's pattern where some variables have a value."""
+        self.compilation.node = self.shapes.label(query.node)
+        return self.compilation.run(pattern, bound)
 
     def key(self, term: Identifier) -> str:
         """The integer of a term."""
@@ -264,13 +256,12 @@ class _Statement:
                 **dict(target.bound),
                 "shapesGraph": URIRef(SHAPES_GRAPH),
             }
-            bound = self.prebound(None, (), constants)
             algebra = read_query(target.query.text, dict(target.query.prefixes))
-            relation = self.compilation.run(algebra.p, bound)
+            relation = self.solve(target.query, algebra.p, self.prebound(None, {}, constants))
             text, names, kinds = self.columns_of(relation)
             if "this" not in names:
                 raise Refusal("a target that does not give ?this", "Let its SELECT give ?this.")
-            return self.as_ids(self.cte(text), names, kinds, ("this",))
+            return self.as_ids(self.cte(text), kinds, "this", "this")
         end = "s" if target.kind == "subjectsOf" else "o"
         return f"SELECT {end} AS this FROM {self.table(str(target.term))}"
 
@@ -292,7 +283,10 @@ class _Statement:
         if shape.path is None:
             return start
         reached = self.image(shape.path, start)
-        return self.cte(f"SELECT DISTINCT this, value FROM ({reached})", ("at", shape.path, focus))
+        for derived in shape.derived:
+            reached += f" UNION ALL SELECT this, value FROM {self.expression(derived, start)}"
+        key = ("at", shape.path, focus, shape.derived)
+        return self.cte(f"SELECT DISTINCT this, value FROM ({reached})", key)
 
     def image(self, path: Path, source: str, *, back: bool = False) -> str:
         """Where a path leads to from the values of (this, value)."""
@@ -402,21 +396,19 @@ class _Statement:
         return condition, joins
 
     def prebound(
-        self, source: str | None, names: Sequence[str], constants: dict[str, Identifier]
+        self, source: str | None, names: Mapping[str, Held], constants: Mapping[str, Identifier]
     ) -> Callable[[], Relation]:
         """What has a value before a query runs: columns of a table, and constants."""
 
         def relation() -> Relation:
             compilation = self.compilation
-            held: dict[str, Held] = {}
+            held: dict[str, Held] = dict(names)
             columns: dict[str, sql.SQL] = {}
             sources: list[Source] = []
             if source is not None:
                 alias = compilation.alias()
                 sources = [Source(sql.table(source, alias))]
-                for name in ("this", *names):
-                    held[name] = Held("id")
-                    columns[name] = sql.column(alias, name)
+                columns = {name: sql.column(alias, name) for name in names}
             if constants:
                 alias = compilation.alias()
                 made: list[sql.SQL] = []
@@ -443,30 +435,23 @@ class _Statement:
         for name, held in relation.held.items():
             column = relation.columns[name]
             if held.kind == "integer":
-                column = sql.call("number_n3", column, sql.number(INTEGER))
+                column = Number(column, INTEGER).n3()
             elif held.kind == "text":
                 column = sql.call("quoted", column)
             kinds.append((name, "id" if held.kind == "id" else "n3"))
             columns.append(sql.named(column, f"v_{name}"))
-        text = relation.over(columns).sql(dialect="duckdb")
-        return text, tuple(relation.held), tuple(kinds)
+        whole = relation.over(columns or [sql.named(sql.number(1), "one")])
+        return whole.sql(dialect="duckdb"), tuple(relation.held), tuple(kinds)
 
-    def as_ids(
-        self,
-        query: str,
-        names: Sequence[str],
-        kinds: Sequence[tuple[str, str]],
-        wanted: Sequence[str],
-    ) -> str:
-        """Some columns of solutions as integers of terms; what is no known term is left out."""
-        columns, joins = [], ""
-        for name in wanted:
-            if dict(kinds)[name] == "id":
-                columns.append(f'x."v_{name}" AS "{name}"')
-            else:
-                joins += f' JOIN terms "t_{name}" ON "t_{name}".n3 = x."v_{name}"'
-                columns.append(f'"t_{name}".id AS "{name}"')
-        return f"SELECT {', '.join(columns)} FROM {query} x{joins}"
+    def as_ids(self, query: str, kinds: Sequence[tuple[str, str]], name: str, column: str) -> str:
+        """One variable of solutions as integers of terms, `this` with it if it is another."""
+        this = ", ".join(dict.fromkeys(['x."v_this" AS this'] if column != "this" else []))
+        front = f"{this}, " if this else ""
+        if dict(kinds)[name] == "id":
+            return f'SELECT {front}x."v_{name}" AS {column} FROM {query} x'
+        made = self.staged(f'SELECT {front}x."v_{name}" AS n3 FROM {query} x')
+        front = "m.this, " if this else ""
+        return f"SELECT {front}t.id AS {column} FROM {made} m JOIN terms t USING (n3)"
 
     def solutions_of(
         self, constraint: Constraint, shape: Shape, focus: str
@@ -489,15 +474,15 @@ class _Statement:
         used = names_in(algebra.p)
         constants = {name: term for name, term in constants.items() if name in used}
         if query.form == "select":
-            bound = self.prebound(focus, (), constants)
-            relation = self.compilation.run(algebra.p, bound)
+            bound = self.prebound(focus, {"this": Held("id")}, constants)
+            relation = self.solve(query, algebra.p, bound)
             given = {str(name) for name in algebra.PV} | {"this"}
             keep = [name for name in relation.held if name in given]
             relation.held = {name: relation.held[name] for name in keep}
             return self.columns_of(relation)
         values = self.values(shape, focus)
-        bound = self.prebound(values, ("value",), constants)
-        relation = self.compilation.run(algebra.p.p, bound)  # an ASK projects nothing
+        bound = self.prebound(values, {"this": Held("id"), "value": Held("id")}, constants)
+        relation = self.solve(query, algebra.p.p, bound)  # an ASK projects nothing
         relation.held = {name: relation.held[name] for name in ("this", "value")}
         found = self.cte(self.columns_of(relation)[0])
         rows = (
@@ -506,51 +491,196 @@ class _Statement:
         )
         return rows, ("this", "value"), (("this", "id"), ("value", "id"))
 
+    # -- node expressions (SHACL-AF §5) ----------------------------------------------------------
+
     def expression(self, node: Expression, source: str) -> str:
-        """The name of what a node expression gives (this, value) for the values of `source`."""
-        return self.cte(f"SELECT DISTINCT this, value FROM ({self._expression(node, source)})")
+        """The name of what a node expression gives for the focus nodes of `source`: rows (this,
+        value, place), each value once; `place` is NULL where they are in no order."""
+        return self.cte(
+            f"SELECT this, value, min(place) AS place FROM ({self._expression(node, source)})"
+            " GROUP BY this, value"
+        )
 
     def _expression(self, node: Expression, source: str) -> str:
-        parts = [self.expression(part, source) for part in node.parts[:1]]
-        rest = node.parts[1:]
-        if node.kind == "this":
-            return f"SELECT this, value FROM {source}"
-        if node.kind == "constant":
+        kind = node.kind
+        if kind == "this":
+            return f"SELECT this, value, {_NOWHERE} FROM {source} WHERE value IS NOT NULL"
+        if kind == "constant":
             assert node.term is not None
-            return f"SELECT this, {self.key(node.term)}::BIGINT AS value FROM {source}"
-        if node.kind == "path":
+            return f"SELECT this, {self.key(node.term)}::BIGINT AS value, {_NOWHERE} FROM {source}"
+        if kind in ("select", "ask"):
+            return self._asked(node, source)
+        if kind == "instances":
+            assert node.term is not None
+            members = self.members(node.term)
+            return f"SELECT f.this, m.s AS value, {_NOWHERE} FROM {source} f CROSS JOIN {members} m"
+        parts = [
+            self.expression(part, source)
+            for part in (node.parts[:1] if kind in ("flatMap", "orderBy") else node.parts)
+        ]
+        if kind == "path":
             assert node.path is not None
-            return self.image(node.path, parts[0])
-        if node.kind == "filter":
+            return f"SELECT this, value, {_NOWHERE} FROM ({self.image(node.path, parts[0])})"
+        if kind == "filter":
             assert node.term is not None
             failing = self.failing(node.term, self.focus_of(parts[0]))
-            return (
-                f"SELECT e.this, e.value FROM {parts[0]} e"
-                f" ANTI JOIN {failing} b ON b.this = e.value"
-            )
-        if node.kind in ("union", "intersection", "minus"):
-            word = {"union": "UNION", "intersection": "INTERSECT", "minus": "EXCEPT"}[node.kind]
-            every = [*parts, *(self.expression(part, source) for part in rest)]
-            if not every:
-                return f"SELECT this, value FROM {source} WHERE false"
-            return f" {word} ".join(f"SELECT this, value FROM {part}" for part in every)
-        if node.kind == "distinct":
-            return f"SELECT this, value FROM {parts[0]}"
-        if node.kind == "exists":
+            return f"SELECT e.* FROM {parts[0]} e ANTI JOIN {failing} b ON b.this = e.value"
+        if kind == "union":
+            branches = [f"SELECT this, value, {_NOWHERE} FROM {part}" for part in parts]
+            return " UNION ALL ".join(branches) or self._none(source)
+        if kind == "list":
+            branches = [
+                f"SELECT this, value, {place}::BIGINT AS place FROM {part}"
+                for place, part in enumerate(parts)
+            ]
+            return " UNION ALL ".join(branches) or self._none(source)
+        if kind in ("intersection", "minus"):
+            word = "SEMI" if kind == "intersection" else "ANTI"
+            joins = " ".join(f"{word} JOIN {part} USING (this, value)" for part in parts[1:])
+            return f"SELECT * FROM {parts[0]} {joins}"
+        if kind == "distinct":
+            return f"SELECT * FROM {parts[0]}"
+        if kind == "exists":
             yes, no = self.key(_boolean(True)), self.key(_boolean(False))
             return (
-                f"SELECT f.this, CASE WHEN e.this IS NULL THEN {no}::BIGINT ELSE {yes} END AS value"
-                f" FROM {source} f LEFT JOIN (SELECT DISTINCT this FROM {parts[0]}) e USING (this)"
+                f"SELECT f.this, CASE WHEN e.this IS NULL THEN {no} ELSE {yes} END::BIGINT"
+                f" AS value, {_NOWHERE} FROM {source} f"
+                f" LEFT JOIN (SELECT DISTINCT this FROM {parts[0]}) e USING (this)"
             )
-        if node.kind == "if":
-            yes = self.key(_boolean(True))
-            then, other = (self.expression(part, source) for part in rest)
-            true = self.cte(f"SELECT this FROM {parts[0]} WHERE value = {yes}")
+        if kind == "if":
+            true = f"(SELECT this FROM {parts[0]} WHERE value = {self.key(_boolean(True))})"
             return (
-                f"SELECT e.this, e.value FROM {then} e SEMI JOIN {true} t USING (this) UNION ALL"
-                f" SELECT e.this, e.value FROM {other} e ANTI JOIN {true} t USING (this)"
+                f"SELECT e.* FROM {parts[1]} e SEMI JOIN {true} t USING (this) UNION ALL"
+                f" SELECT e.* FROM {parts[2]} e ANTI JOIN {true} t USING (this)"
             )
-        raise Refusal(f"the node expression sh:{node.kind}", "Use a rule with sh:construct.")
+        if kind == "flatMap":
+            inner = self.expression(node.parts[1], self._each(parts[0]))
+            return (
+                f"SELECT e.this, i.value, {_NOWHERE} FROM {parts[0]} e"
+                f" JOIN {inner} i ON i.this = e.value"
+            )
+        if kind == "orderBy":
+            by = self.expression(node.parts[1], self._each(parts[0]))
+            order = ", ".join(
+                f"{key} {'DESC NULLS LAST' if node.descending else 'ASC NULLS FIRST'}"
+                for key in _ORDER
+            )
+            return (
+                "SELECT e.this, e.value, row_number() OVER"
+                f" (PARTITION BY e.this ORDER BY {order}, v.n3) AS place FROM {parts[0]} e"
+                f" LEFT JOIN {by} b ON b.this = e.value LEFT JOIN terms t ON t.id = b.value"
+                " JOIN terms v ON v.id = e.value"
+            )
+        if kind in ("limit", "offset"):
+            sign = "<=" if kind == "limit" else ">"
+            return (
+                "SELECT e.this, e.value, e.place FROM"
+                f" {parts[0]} e JOIN terms t ON t.id = e.value QUALIFY row_number() OVER"
+                f" (PARTITION BY e.this ORDER BY e.place NULLS LAST, t.n3) {sign} {node.term}"
+            )
+        if kind in ("min", "max"):
+            turn = "DESC NULLS LAST" if kind == "max" else "ASC NULLS FIRST"
+            order = ", ".join(f"{key} {turn}" for key in _ORDER)
+            return (
+                f"SELECT e.this, e.value, {_NOWHERE} FROM {parts[0]} e"
+                " JOIN terms t ON t.id = e.value"
+                f" QUALIFY row_number() OVER (PARTITION BY e.this ORDER BY {order}, t.n3) = 1"
+            )
+        if kind == "count":
+            return self._learnt(
+                f"SELECT f.this, '\"' || count(e.value) || '\"^^<{XSD}integer>' AS n3"
+                f" FROM {source} f LEFT JOIN {parts[0]} e USING (this) GROUP BY f.this"
+            )
+        if kind == "sum":
+            zero = f"'\"0\"^^<{XSD}integer>'"
+            return self._learnt(
+                f"SELECT f.this, CASE WHEN s.v_this IS NULL THEN {zero} ELSE s.v_sum END AS n3"
+                f" FROM {source} f LEFT JOIN {self._summed(parts[0])} s ON s.v_this = f.this"
+            )
+        assert kind == "function"
+        assert node.function is not None
+        return self._function(node.function, parts, source)
+
+    def _summed(self, nodes: str) -> str:
+        """The sum (v_this, v_sum) of the values of each node, as SPARQL adds."""
+        alias = self.compilation.alias()
+        names = ("this", "value")
+        ready = Relation(
+            held={name: Held("id") for name in names},
+            columns={name: sql.column(alias, name) for name in names},
+            sources=[Source(sql.table(nodes, alias))],
+        )
+        adding = CompValue("Aggregate_Sum", vars=Variable("value"), res=Variable("sum"))
+        group = CompValue("Group", p=CompValue("Ready", relation=ready), expr=[Variable("this")])
+        relation = self.compilation.pattern(CompValue("AggregateJoin", A=[adding], p=group))
+        return self.cte(self.columns_of(relation)[0])
+
+    def _none(self, source: str) -> str:
+        return f"SELECT this, value, {_NOWHERE} FROM {source} WHERE false"
+
+    def _each(self, nodes: str) -> str:
+        """Nodes as focus nodes of an expression."""
+        return self.cte(f"SELECT DISTINCT value AS this, value FROM {nodes}", ("each", nodes))
+
+    def _learnt(self, query: str) -> str:
+        """What a query gives as text (this, n3), as terms."""
+        made = self.staged(query)
+        return f"SELECT m.this, t.id AS value, {_NOWHERE} FROM {made} m JOIN terms t USING (n3)"
+
+    def _asked(self, node: Expression, source: str) -> str:
+        """What a query gives for $this; for ASK, whether it has a solution."""
+        assert node.query is not None
+        algebra = read_query(node.query.text, dict(node.query.prefixes))
+        focus = self.cte(f"SELECT DISTINCT value AS this FROM {source}", ("asked", source))
+        ask = node.kind == "ask"
+        bound = self.prebound(focus, {"this": Held("id")}, {"shapesGraph": URIRef(SHAPES_GRAPH)})
+        relation = self.solve(node.query, algebra.p.p if ask else algebra.p, bound)
+        text, _, kinds = self.columns_of(relation)
+        if ask:
+            yes, no = self.key(_boolean(True)), self.key(_boolean(False))
+            found = self.cte(f"SELECT DISTINCT v_this AS this FROM ({text})")
+            return (
+                f"SELECT f.this, CASE WHEN e.this IS NULL THEN {no} ELSE {yes} END::BIGINT"
+                f" AS value, {_NOWHERE} FROM {source} f LEFT JOIN {found} e ON e.this = f.value"
+            )
+        wanted = next((str(n) for n in algebra.PV if str(n) != "this"), "this")
+        if wanted not in relation.held:
+            return self._none(source)
+        ids = self.cte(self.as_ids(self.cte(text), kinds, wanted, "value"))
+        return (
+            f"SELECT f.this, e.value, {_NOWHERE} FROM {source} f JOIN {ids} e ON e.this = f.value"
+            " WHERE e.value IS NOT NULL"
+        )
+
+    def _function(self, function: Function, parts: Sequence[str], source: str) -> str:
+        """A function of all combinations of what its arguments give (SHACL-AF §5.4)."""
+        columns, joins = "f.this", ""
+        given: dict[str, Held] = {}
+        for part, (name, optional) in zip(parts, function.parameters, strict=False):
+            columns += f', "e {name}".value AS "{name}"'
+            joins += f'{" LEFT" if optional else ""} JOIN {part} "e {name}"'
+            joins += f' ON "e {name}".this = f.this'
+            given[name] = Held("id", sure=not optional)
+        rows = self.cte(f"SELECT {columns} FROM {source} f{joins}")
+        listed = ", ".join(f'"{name}"' for name in given) or "1 AS one"
+        distinct = self.cte(f"SELECT DISTINCT {listed} FROM {rows}")
+        results = self.compilation.results_of(function, distinct, given)
+        same = " AND ".join(f'a."{n}" IS NOT DISTINCT FROM r."{n}"' for n in given) or "true"
+        return self._learnt(
+            f"SELECT a.this, r.result AS n3 FROM {rows} a JOIN {results} r ON {same}"
+        )
+
+
+_NAMED = re.compile(r"\bq\d+\b")
+_NOWHERE = "NULL::BIGINT AS place"
+_ORDER = (
+    "CASE WHEN t.id IS NULL THEN 0 WHEN t.cls = 1 THEN 1 WHEN t.cls = 0 THEN 2"
+    f" WHEN t.cls IN ({', '.join(map(str, NUMBERS))}) THEN 3 ELSE 4 + t.cls END",
+    "t.num",
+    "t.moment",
+    "t.lex",
+)
+"""What terms are ordered by (SPARQL 1.1 §15.1)."""
 
 
 def _boolean(value: bool) -> Literal:
@@ -579,8 +709,10 @@ def _class(s: _Statement, c: Constraint, focus: str, values: str) -> str:
 def _datatype(s: _Statement, c: Constraint, focus: str, values: str) -> str:
     datatype = str(c.value)
     fit = f"dt = {sql.text(datatype).sql(dialect='duckdb')}"
-    if form := well_formed(datatype):
-        fit += f" AND {form}"
+    if form := form_of(datatype):
+        fit += f" AND regexp_full_match(lex, {sql.text(form).sql(dialect='duckdb')})"
+    if bounds := bounds_of(datatype):
+        fit += f" AND TRY_CAST(lex AS HUGEINT) BETWEEN {bounds[0]} AND {bounds[1]}"
     terms = s.looked_up(values)
     return _rows(f"SELECT this, value FROM {terms} WHERE NOT coalesce({fit}, false)")
 
@@ -658,7 +790,7 @@ def _length(s: _Statement, c: Constraint, focus: str, values: str) -> str:
 
 def _pattern(s: _Statement, c: Constraint, focus: str, values: str) -> str:
     pattern = sql.text(c.text).sql(dialect="duckdb")
-    if _known_to_re2(c.text):
+    if known_to_re2(c.text):
         terms = s.looked_up(values)
         return _rows(
             f"SELECT this, value FROM {terms} WHERE cls = 1 OR NOT regexp_matches(lex, {pattern})"
@@ -672,14 +804,6 @@ def _pattern(s: _Statement, c: Constraint, focus: str, values: str) -> str:
     name = f"matching {len(s.regexes)}"
     s.regexes[name] = c.text
     return _rows(f'SELECT v.this, v.value FROM {values} v ANTI JOIN "{name}" m ON m.id = v.value')
-
-
-def _known_to_re2(pattern: str) -> bool:
-    try:
-        duckdb.execute("SELECT regexp_matches('', ?)", [pattern])
-    except duckdb.Error:
-        return False
-    return True
 
 
 def _language_in(s: _Statement, c: Constraint, focus: str, values: str) -> str:
@@ -827,92 +951,3 @@ _VIOLATIONS: dict[str, Violations] = {
     "lessThanOrEquals": _less_than, "qualifiedMinCount": _qualified,
     "qualifiedMaxCount": _qualified, "hasValue": _has_value, "in": _in, "expression": _expression,
 }  # fmt: skip
-
-
-# -- well-formed literals (XML Schema 1.1, part 2) -----------------------------------------------
-
-_ZONE = "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
-_YEAR = "-?([1-9][0-9]{3,}|0[0-9]{3})"
-_MONTH = "(0[1-9]|1[0-2])"
-_DAY = "(0[1-9]|[12][0-9]|3[01])"
-_TIME = "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?|24:00:00([.]0+)?)"
-_WHOLE = "[+-]?[0-9]+"
-_DECIMAL = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)"
-_LETTER = r"\pL_\x{B7}"
-_FORMS = {
-    "boolean": "true|false|1|0",
-    "decimal": _DECIMAL,
-    "double": f"{_DECIMAL}([eE][+-]?[0-9]+)?|[+-]?INF|NaN",
-    "float": f"{_DECIMAL}([eE][+-]?[0-9]+)?|[+-]?INF|NaN",
-    "integer": _WHOLE,
-    "nonNegativeInteger": r"\+?[0-9]+|-0+",
-    "positiveInteger": r"\+?0*[1-9][0-9]*",
-    "nonPositiveInteger": r"-[0-9]+|\+?0+",
-    "negativeInteger": "-0*[1-9][0-9]*",
-    "date": f"{_YEAR}-{_MONTH}-{_DAY}{_ZONE}",
-    "dateTime": f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE}",
-    "dateTimeStamp": f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ZONE.removesuffix('?')}",
-    "time": _TIME + _ZONE,
-    "gYear": _YEAR + _ZONE,
-    "gYearMonth": f"{_YEAR}-{_MONTH}{_ZONE}",
-    "gMonth": f"--{_MONTH}{_ZONE}",
-    "gDay": f"---{_DAY}{_ZONE}",
-    "gMonthDay": f"--((01|03|05|07|08|10|12)-{_DAY}|(04|06|09|11)-(0[1-9]|[12][0-9]|30)"
-    f"|02-(0[1-9]|[12][0-9])){_ZONE}",
-    "duration": r"-?P([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]+)?S)?)?",
-    "yearMonthDuration": r"-?P([0-9]+Y)?([0-9]+M)?",
-    "dayTimeDuration": r"-?P([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]+)?S)?)?",
-    "hexBinary": "([0-9a-fA-F]{2})*",
-    "base64Binary": r"((\s*[A-Za-z0-9+/]){4})*((\s*[A-Za-z0-9+/]){2}\s*=\s*=|(\s*[A-Za-z0-9+/]){3}"
-    r"\s*=)?\s*",
-    "language": "[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*",
-    "normalizedString": r"[^\t\n\r]*",
-    "token": r"([^\t\n\r ]+( [^\t\n\r ]+)*)?",
-    "Name": rf"[{_LETTER}:][{_LETTER}0-9:.\-\pM\pN]*",
-    "NCName": rf"[{_LETTER}][{_LETTER}0-9.\-\pM\pN]*",
-    "ID": rf"[{_LETTER}][{_LETTER}0-9.\-\pM\pN]*",
-    "IDREF": rf"[{_LETTER}][{_LETTER}0-9.\-\pM\pN]*",
-    "ENTITY": rf"[{_LETTER}][{_LETTER}0-9.\-\pM\pN]*",
-    "NMTOKEN": rf"[{_LETTER}0-9:.\-\pM\pN]+",
-    "anyURI": r"[^\x00-\x20<>\"{{}}|\\^`]*",
-}
-_BOUNDS = {
-    "long": (-(2**63), 2**63 - 1),
-    "int": (-(2**31), 2**31 - 1),
-    "short": (-(2**15), 2**15 - 1),
-    "byte": (-128, 127),
-    "unsignedLong": (0, 2**64 - 1),
-    "unsignedInt": (0, 2**32 - 1),
-    "unsignedShort": (0, 2**16 - 1),
-    "unsignedByte": (0, 255),
-}
-
-
-def well_formed(datatype: str) -> str:
-    """A condition on `lex`, that it is in the lexical space of a datatype; '' where all texts are.
-
-    Source: XML Schema 1.1 part 2, §3.3 and §3.4, without surrounding space (RDF 1.1 §5).
-    """
-    if not datatype.startswith(XSD):
-        return ""
-    name = datatype.removeprefix(XSD)
-    if name in _BOUNDS:
-        low, high = _BOUNDS[name]
-        return (
-            f"regexp_full_match(lex, '{_WHOLE}')"
-            f" AND TRY_CAST(lex AS HUGEINT) BETWEEN {low} AND {high}"
-        )
-    if name not in _FORMS:
-        return ""
-    form = _FORMS[name].replace("{{}}", "{}").replace("'", "''")
-    tests = [f"regexp_full_match(lex, '{form}')"]
-    if name in ("date", "dateTime", "dateTimeStamp"):
-        year = "TRY_CAST(right(regexp_extract(lex, '^-?([0-9]+)-', 1), 4) AS INTEGER)"
-        tests.append("NOT regexp_matches(lex, '^-?[0-9]+-((04|06|09|11)-31|02-3[01])')")
-        tests.append(
-            f"(NOT regexp_matches(lex, '^-?[0-9]+-02-29') OR ({year} % 4 = 0 AND ({year} % 100 <> 0"
-            " OR TRY_CAST(regexp_extract(lex, '^-?([0-9]+)-', 1) AS HUGEINT) % 400 = 0)))"
-        )
-    if name.endswith("uration"):
-        tests.append("NOT regexp_matches(lex, '(P|T)$')")
-    return " AND ".join(tests)

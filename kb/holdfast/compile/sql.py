@@ -11,9 +11,8 @@ SQL = exp.Expr
 
 def column(table: str, name: str) -> exp.Column:
     """`table.name`, quoted."""
-    return exp.column(
-        exp.to_identifier(name, quoted=True),
-        table=exp.to_identifier(table, quoted=True),
+    return exp.Column(
+        this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True)
     )
 
 
@@ -36,9 +35,9 @@ def both(conditions: Sequence[SQL]) -> SQL:
     """True where all the conditions are."""
     if not conditions:
         return exp.true()
-    result: SQL = exp.paren(conditions[0])
+    result: SQL = exp.Paren(this=conditions[0])
     for condition in conditions[1:]:
-        result = exp.And(this=result, expression=exp.paren(condition))
+        result = exp.And(this=result, expression=exp.Paren(this=condition))
     return result
 
 
@@ -46,10 +45,10 @@ def either(conditions: Sequence[SQL]) -> SQL:
     """True where one of the conditions is."""
     if not conditions:
         return exp.false()
-    result: SQL = exp.paren(conditions[0])
+    result: SQL = exp.Paren(this=conditions[0])
     for condition in conditions[1:]:
-        result = exp.Or(this=result, expression=exp.paren(condition))
-    return exp.paren(result)
+        result = exp.Or(this=result, expression=exp.Paren(this=condition))
+    return exp.Paren(this=result)
 
 
 def equal(one: SQL, other: SQL) -> SQL:
@@ -59,7 +58,7 @@ def equal(one: SQL, other: SQL) -> SQL:
 
 def missing(value: SQL) -> SQL:
     """True where the value is NULL: unbound, or an error."""
-    return exp.Is(this=exp.paren(value), expression=exp.null())
+    return exp.Is(this=exp.Paren(this=value), expression=exp.null())
 
 
 def cases(*pairs: tuple[SQL, SQL], otherwise: SQL | None = None) -> SQL:
@@ -127,4 +126,4 @@ def derived(query: exp.Query, alias: str) -> exp.Subquery:
 
 def named(value: SQL, name: str) -> SQL:
     """A column of a result."""
-    return exp.alias_(value, name, quoted=True)
+    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyoxigraph as ox
@@ -17,30 +17,33 @@ from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.terms import (
+    BLANK,
+    BOOLEAN,
+    DATED,
+    DECIMAL,
+    DOUBLE,
+    FLOAT,
+    INTEGER,
+    INTEGERS,
+    IRI,
+    LANGSTRING,
+    LASTING,
+    NUMBERS,
+    OTHER,
+    STRING,
+)  # fmt: skip
 from holdfast.compile import sql
 from holdfast.compile.sql import SQL
 from holdfast.vocabulary import XSD
 
-(
-    IRI,
-    BLANK,
-    STRING,
-    LANGSTRING,
-    INTEGER,
-    DECIMAL,
-    DOUBLE,
-    BOOLEAN,
-    DATETIME,
-    DATE,
-    YEAR,
-    OTHER,
-) = range(12)
-NUMBERS = (INTEGER, DECIMAL, DOUBLE)
-MOMENTS = (DATETIME, DATE, YEAR)
+MOMENTS = tuple(DATED.values())
+DURATIONS = tuple(LASTING.values())
 DATATYPES = {
     STRING: XSD + "string",
     INTEGER: XSD + "integer",
     DECIMAL: XSD + "decimal",
+    FLOAT: XSD + "float",
     DOUBLE: XSD + "double",
     BOOLEAN: XSD + "boolean",
 }
@@ -63,7 +66,7 @@ def n3_of(term: Identifier) -> str:
 class Value(ABC):
     """One value. Each method gives the SQL for one way of looking at it, NULL where it has none."""
 
-    kinds: frozenset[int] = frozenset(range(12))
+    kinds: frozenset[int] = frozenset(range(OTHER + 1))
     """The classes of term (`terms.cls`) that it can be, as far as is known when compiling."""
     sure: bool = False
     """Whether it is bound in every solution."""
@@ -75,6 +78,11 @@ class Value(ABC):
     def id(self) -> SQL | None:
         """The term's integer, if the value is held so."""
         return None
+
+    def presence(self) -> SQL:
+        """What is NULL where there is no value."""
+        key = self.id()
+        return key if key is not None else self.n3()
 
     def cls(self) -> SQL:
         """The class of the term."""
@@ -105,15 +113,19 @@ class Value(ABC):
     def truth(self) -> SQL:
         """The effective boolean value (SPARQL 1.1 §17.2.2)."""
         cls = self.cls()
+        number = self.num()
+        some = exp.NEQ(this=number, expression=sql.number(0))
         return sql.cases(
             (
                 self._is(cls, (BOOLEAN, *NUMBERS)),
-                exp.NEQ(this=self.num(), expression=sql.number(0)),
+                sql.both([some, exp.Not(this=sql.call("isnan", number.copy()))]),
             ),
             (
                 self._is(cls, (STRING, LANGSTRING)),
                 exp.NEQ(this=self.lex(), expression=sql.text("")),
             ),
+            # what is no proper number or boolean, yet of such a datatype, is false
+            (exp.In(this=self.dt(), expressions=_MEASURED), exp.false()),
         )
 
     @staticmethod
@@ -127,10 +139,14 @@ class Value(ABC):
         return sql.cases((self._is(self.cls(), (STRING, LANGSTRING)), self.lex()))
 
     def number(self) -> SQL:
-        """The number of a numeric literal; NULL for all else."""
+        """The number of a numeric literal as a double; NULL for all else."""
         if self.kinds <= set(NUMBERS):
             return self.num()
         return sql.cases((self._is(self.cls(), NUMBERS), self.num()))
+
+    def amount(self) -> SQL:
+        """The number to compute with, as columns.arithmetic has it; NULL for no number."""
+        return sql.call("amount_of", self.cls(), self.num(), self.lex())
 
 
 class Lookups:
@@ -206,7 +222,9 @@ class Constant(Value):
     key: SQL
 
     def __post_init__(self) -> None:
-        self.kinds = frozenset((_class_of(self.term),))
+        kind = _class_of(self.term)
+        unsure = kind in MOMENTS or kind in DURATIONS  # there may be no such day
+        self.kinds = frozenset((kind, OTHER) if unsure else (kind,))
 
     def id(self) -> SQL:
         return self.key
@@ -234,7 +252,8 @@ class Constant(Value):
             return sql.number(1 if str(self.term) in ("true", "1") else 0)
         if kind not in NUMBERS:
             return exp.cast(exp.null(), "DOUBLE")
-        return _double(float(str(self.term)))
+        value = _double(float(str(self.term)))
+        return exp.cast(exp.cast(value, "FLOAT"), "DOUBLE") if kind == FLOAT else value
 
 
 @dataclass
@@ -284,26 +303,95 @@ class Written(Value):
     def string(self) -> SQL:
         return self._part("term_string")
 
+    def truth(self) -> SQL:
+        return in_parts([self], lambda sides: sides[0].truth())
+
+    def number(self) -> SQL:
+        return sql.once(self.amount(), "amount", lambda it: sql.call("as_double", it))
+
+    def amount(self) -> SQL:
+        return sql.call("amount_in", self.text)
+
+
+@dataclass
+class Parsed(Value):
+    """A term taken apart: a struct as `term_parts` gives it."""
+
+    parts: SQL
+
+    def n3(self) -> SQL:
+        return sql.field(self.parts, "n3")
+
+    def cls(self) -> SQL:
+        return sql.field(self.parts, "cls")
+
+    def lex(self) -> SQL:
+        return sql.field(self.parts, "lex")
+
+    def lang(self) -> SQL:
+        return sql.field(self.parts, "lang")
+
+    def dt(self) -> SQL:
+        return sql.field(self.parts, "dt")
+
+    def num(self) -> SQL:
+        return sql.field(self.parts, "num")
+
+    def moment(self) -> SQL:
+        return sql.field(self.parts, "moment")
+
+
+def in_parts(values: Sequence[Value], body: Callable[[list[Value]], SQL]) -> SQL:
+    """What `body` makes of values that are looked at in many ways, each computed once.
+
+    Those that are columns are looked at as they are.
+    """
+    if not any(isinstance(value, Written) for value in values):
+        return body(list(values))
+    taken = {
+        f"x{place}": sql.call("term_parts", value.n3())
+        for place, value in enumerate(values)
+        if not isinstance(value, (Known, Constant, Parsed))
+    }
+
+    def apart(parts: SQL) -> SQL:
+        sides = []
+        for place, value in enumerate(values):
+            side: Value = value
+            if f"x{place}" in taken:
+                side = Parsed(sql.field(parts, f"x{place}"))
+                side.kinds, side.sure = value.kinds, value.sure
+            sides.append(side)
+        return body(sides)
+
+    return sql.once(sql.record(**taken), "parts", apart)
+
 
 @dataclass
 class Number(Value):
-    """A computed number of a datatype that is known when compiling."""
+    """A computed number of a datatype that is known when compiling: a count, or a double."""
 
-    amount: SQL
+    figure: SQL
     kind: int = DOUBLE
 
     def __post_init__(self) -> None:
         self.kinds = frozenset((self.kind,))
 
+    def presence(self) -> SQL:
+        return self.figure
+
     def num(self) -> SQL:
-        return self.amount
+        return self.figure
+
+    def amount(self) -> SQL:
+        if self.kind == INTEGER:
+            return sql.call("amount", sql.number(INTEGER), self.figure, sql.number(0))
+        return sql.call("approximate", sql.number(self.kind), self.figure)
 
     def lex(self) -> SQL:
         if self.kind == INTEGER:
-            whole = exp.TryCast(this=self.amount, to=exp.DataType.build("HUGEINT"))
-            return exp.cast(whole, "VARCHAR")
-        kind = sql.number(self.kind)
-        return sql.once(self.amount, "amount", lambda amount: sql.call("number_lex", amount, kind))
+            return exp.cast(self.figure, "VARCHAR")
+        return sql.once(self.amount(), "amount", lambda it: sql.call("number_text", it))
 
     def dt(self) -> SQL:
         return sql.text(DATATYPES[self.kind])
@@ -316,28 +404,31 @@ class Number(Value):
 class Amount(Value):
     """A computed number whose datatype depends on its operands (type promotion, §17.3)."""
 
-    amount: SQL
-    type: SQL
+    made: SQL
 
     def __post_init__(self) -> None:
         self.kinds = frozenset(NUMBERS)
 
+    def _part(self, macro: str) -> SQL:
+        return sql.once(self.made, "amount", lambda amount: sql.call(macro, amount))
+
     def num(self) -> SQL:
-        return self.amount
+        return self._part("as_double")
+
+    def amount(self) -> SQL:
+        return self.made
 
     def cls(self) -> SQL:
-        return self.type
+        return sql.field(self.made, "c")
 
     def n3(self) -> SQL:
-        both = sql.record(num=exp.cast(self.amount, "DOUBLE"), cls=self.type)
-        return sql.once(
-            both,
-            "amount",
-            lambda it: sql.call("number_n3", sql.field(it, "num"), sql.field(it, "cls")),
-        )
+        return self._part("number_n3")
 
     def lex(self) -> SQL:
-        return sql.once(self.n3(), "term", lambda term: sql.call("term_lex", term))
+        return self._part("number_text")
+
+    def dt(self) -> SQL:
+        return sql.once(self.n3(), "term", lambda term: sql.call("term_dt", term))
 
 
 @dataclass
@@ -348,6 +439,9 @@ class Text(Value):
 
     def __post_init__(self) -> None:
         self.kinds = frozenset((STRING,))
+
+    def presence(self) -> SQL:
+        return self.words
 
     def lex(self) -> SQL:
         return self.words
@@ -373,6 +467,9 @@ class Truth(Value):
 
     def __post_init__(self) -> None:
         self.kinds = frozenset((BOOLEAN,))
+
+    def presence(self) -> SQL:
+        return self.condition
 
     def truth(self) -> SQL:
         return self.condition
@@ -435,8 +532,23 @@ def equal_values(one: Value, other: Value) -> SQL:
     nodes = {IRI, BLANK}
     if one.kinds <= nodes or other.kinds <= nodes:
         return same_term(one, other)
+    found = in_parts([one, other], lambda sides: _equal(sides[0], sides[1]))
+    return if_bound([one, other], found)
+
+
+def if_bound(values: Sequence[Value], answer: SQL) -> SQL:
+    """An answer where the values have one that says nothing of whether there are any."""
+    said = [
+        exp.Not(this=sql.missing(value.presence()))
+        for value in values
+        if not value.sure and isinstance(value, (Number, Amount, Text, Truth))
+    ]
+    return sql.cases((sql.both(said), answer)) if said else answer
+
+
+def _equal(one: Value, other: Value) -> SQL:
     if one.kinds <= set(NUMBERS) and other.kinds <= set(NUMBERS):
-        return sql.equal(one.num(), other.num())
+        return _numbers(one, other, exp.EQ)
     a, b = one.cls(), other.cls()
     never = (IRI, BLANK, LANGSTRING)
     other_kinds: list[SQL] = [
@@ -447,8 +559,11 @@ def equal_values(one: Value, other: Value) -> SQL:
             if not (side.sure or isinstance(side, Constant))
         ),
     ]
+    same = same_term(one, other)
+    if {FLOAT, DOUBLE} & one.kinds & other.kinds:  # NaN does not equal even itself
+        same = sql.both([same, sql.call("coalesce", _is_number(one), exp.true())])
     return sql.cases(
-        (same_term(one, other), exp.true()),
+        (same, exp.true()),
         (sql.both(other_kinds), exp.false()),
         *_by_value(one, other, a, b, exp.EQ),
         (
@@ -458,51 +573,110 @@ def equal_values(one: Value, other: Value) -> SQL:
     )
 
 
+def _is_number(value: Value) -> SQL:
+    return exp.Not(this=sql.call("isnan", value.num()))
+
+
 def less_than(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
     """SPARQL's `<`, `<=`, `>` and `>=`; an error for values that have no order between them."""
+    return in_parts([one, other], lambda sides: _less(sides[0], sides[1], comparison))
+
+
+def _less(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
     if one.kinds <= set(NUMBERS) and other.kinds <= set(NUMBERS):
-        return comparison(this=one.num(), expression=other.num())
+        return _numbers(one, other, comparison)
     return sql.cases(*_by_value(one, other, one.cls(), other.cls(), comparison))
+
+
+def _numbers(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
+    """Two numbers compared by value (XPath 3.1 Functions §4.3); NULL where one is none."""
+    if is_whole(one) and is_whole(other):
+        return comparison(this=one.num(), expression=other.num())
+    kept = (Known, Constant, Parsed)
+    if isinstance(one, kept) and isinstance(other, kept):
+        if is_whole(one) or is_whole(other):  # two integers of which one is small: SQL is exact
+            asked = other if is_whole(one) else one
+            others = Value._is(asked.cls(), (DECIMAL, FLOAT, DOUBLE))
+            plain = comparison(this=one.num(), expression=other.num())
+            return sql.cases((others, _by_order(one, other, comparison)), otherwise=plain)
+        return _by_order(one, other, comparison)
+    pair = sql.record(x=one.amount(), y=other.amount())
+    order = sql.once(
+        pair, "pair", lambda it: sql.call("amount_order", sql.field(it, "x"), sql.field(it, "y"))
+    )
+    return _ordered(order, comparison)
+
+
+def _by_order(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
+    sides = [part for side in (one, other) for part in (side.num(), side.cls(), side.lex())]
+    return _ordered(sql.call("number_order", *sides), comparison)
+
+
+def is_whole(value: Value) -> bool:
+    """Whether it is sure to be an integer that SQL compares and computes with as well."""
+    if isinstance(value, Constant):
+        return value.kinds == {INTEGER} and abs(int(str(value.term))) < 2**53
+    return isinstance(value, Number) and value.kind == INTEGER
+
+
+def _order_of_durations(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
+    """Neither is the less where that depends on the date: an error but for `=`."""
+    order = sql.call("duration_order", one.lex(), other.lex())
+    return order if comparison is exp.EQ else sql.call("nullif", order, sql.number(2))
+
+
+def _ordered(order: SQL, comparison: type[exp.Binary]) -> SQL:
+    """A comparison told by an order of -1, 0 or 1, or 2 where there is none."""
+    signs = {exp.EQ: (0,), exp.LT: (-1,), exp.GT: (1,), exp.LTE: (-1, 0), exp.GTE: (0, 1)}
+    wanted = signs[comparison]
+    if len(wanted) == 1:
+        return sql.equal(order, sql.number(wanted[0]))
+    return exp.In(this=order, expressions=[sql.number(sign) for sign in wanted])
 
 
 def _by_value(
     one: Value, other: Value, a: SQL, b: SQL, comparison: type[exp.Binary]
 ) -> list[tuple[SQL, SQL]]:
-    def if_both(kinds: tuple[int, ...], left: SQL, right: SQL) -> tuple[SQL, SQL] | None:
+    def both_are(kinds: tuple[int, ...]) -> SQL | None:
         if not (one.kinds & set(kinds) and other.kinds & set(kinds)):
             return None
-        test = sql.both([Value._is(a, kinds), Value._is(b, kinds)])
-        return test, comparison(this=left, expression=right)
+        tests = [
+            Value._is(cls, kinds)
+            for side, cls in ((one, a), (other, b))
+            if not side.kinds <= set(kinds)
+        ]
+        return sql.both(tests)
 
-    found = [
-        if_both(NUMBERS, one.num(), other.num()),
-        if_both((BOOLEAN,), one.num(), other.num()),
-        if_both((STRING,), one.lex(), other.lex()),
-        *(if_both((kind,), one.moment(), other.moment()) for kind in MOMENTS),
+    def by(side: Callable[[Value], SQL]) -> Callable[[], SQL]:
+        return lambda: comparison(this=side(one), expression=side(other))
+
+    ways: list[tuple[tuple[int, ...], Callable[[], SQL]]] = [
+        (NUMBERS, lambda: _numbers(one, other, comparison)),
+        ((BOOLEAN,), by(lambda side: side.num())),
+        ((STRING,), by(lambda side: side.lex())),
+        *(((kind,), by(lambda side: side.moment())) for kind in MOMENTS),
+        (
+            DURATIONS,
+            lambda: _ordered(_order_of_durations(one, other, comparison), comparison),
+        ),
     ]
-    return [pair for pair in found if pair is not None]
+    return [(test, made()) for kinds, made in ways if (test := both_are(kinds)) is not None]
 
 
 _LANGSTRING = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
+_MEASURED = [sql.text(XSD + name) for name in ("boolean", *INTEGERS, "decimal", "float", "double")]
 _CLASSES = {
-    "string": STRING, "boolean": BOOLEAN, "decimal": DECIMAL, "double": DOUBLE, "float": DOUBLE,
-    "dateTime": DATETIME, "date": DATE, "gYear": YEAR,
+    "string": STRING, "boolean": BOOLEAN, "decimal": DECIMAL, "double": DOUBLE, "float": FLOAT,
+    **DATED, **LASTING,
 }  # fmt: skip
+_DOUBLE = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"
 _SPELLINGS = {
     INTEGER: re.compile(r"[+-]?[0-9]+"),
     DECIMAL: re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"),
-    DOUBLE: re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?INF|NaN"),
+    FLOAT: re.compile(_DOUBLE),
+    DOUBLE: re.compile(_DOUBLE),
     BOOLEAN: re.compile(r"true|false|1|0"),
 }
-_INTEGERS = (
-    "integer",
-    "int",
-    "long",
-    "short",
-    "byte",
-    "nonNegativeInteger",
-    "positiveInteger",
-)
 
 
 def _double(value: float) -> SQL:
@@ -523,6 +697,6 @@ def _class_of(term: Identifier) -> int:
     if term.language:
         return LANGSTRING
     name = str(term.datatype or XSD + "string").removeprefix(XSD)
-    kind = INTEGER if name in _INTEGERS else _CLASSES.get(name, OTHER)
+    kind = INTEGER if name in INTEGERS else _CLASSES.get(name, OTHER)
     spelling = _SPELLINGS.get(kind)
     return kind if spelling is None or spelling.fullmatch(str(term)) else OTHER

@@ -29,7 +29,8 @@ Triple = tuple[str, str, str]
 class Result:
     """One result of a SHACL validation report; terms as N-Triples, the message as plain text.
 
-    Unlike the message of a finding, this one names things by IRI, as SHACL has it (§5.3.2).
+    Unlike the message of a finding, this one names things by IRI, as SHACL has it (§5.3.2). A
+    `shape` that is a blank node is written [].
     """
 
     focus: str
@@ -88,7 +89,7 @@ class Trial:
     def results(self, *, without: int | None = None) -> list[Result]:
         """What a judgement rule reports of the file, or of all but the triple of that number."""
         with self._undone(without):
-            return sorted(set(self._results()))
+            return sorted(self._results())
 
     def added(self, *, without: int | None = None) -> frozenset[Triple]:
         """The triples that an inference rule adds to the file, or to all but one triple of it."""
@@ -117,7 +118,7 @@ class Trial:
             f"CASE WHEN {term}[1] = '_' THEN {term} ELSE term_lex({term}) END" for term in terms
         )
         rows = self._columns.rows(
-            f"SELECT {', '.join(terms)}, {texts} FROM answers a{''.join(joins)}"
+            f"SELECT DISTINCT {', '.join(terms)}, {texts} FROM answers a{''.join(joins)}"
         )
         return [self._result(names, row[: len(names)], row[len(names) :]) for row in rows]
 
@@ -126,12 +127,17 @@ class Trial:
     ) -> Result:
         bound = dict(zip(names, terms, strict=True))
         said = {name: text for name, text in zip(names, texts, strict=True) if text is not None}
-        focus = bound["this"] or ""
+        focus = bound.get("focus") or bound["this"] or ""
+        value, shape = bound.get("value") or focus, f"<{self.rule.iri}>"
+        if judged := {one.name: one for one in self.rule.judged}:
+            value = bound.get("value") or ""
+            one = judged.get(said.get("constraint", ""), self.rule.judged[0])
+            shape = f"<{one.shape}>" if one.shape else "[]"
         return Result(
             focus=focus,
-            value=bound.get("value") or focus,
+            value=value,
             severity=f"<{SH}{self.rule.severity.capitalize()}>",
-            shape=f"<{self.rule.iri}>",
+            shape=shape,
             message=re.sub(
                 r"\{[$?](\w+)\}", lambda found: said.get(found[1], found[0]), self.rule.message
             ),

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.columns import Columns, retime
 from holdfast.columns.store import SUBCLASS, quoted
-from holdfast.compile import Plan, schema_keys
+from holdfast.compile import SAME, Plan, schema_keys
+from holdfast.queries import reads_graphs
 from holdfast.reason.fixpoint import CompiledRule, Reasoner, Rounds, plan_of
 from holdfast.reason.reach import (
     Neighbours,
@@ -73,11 +74,16 @@ class Edits:
             else readings_of(part.rule)
             for part in parts
         }
+        # which graph states a triple is not told by whether the triple is there
+        self._by_graph = any(not part.axioms and reads_graphs(part.rule.algebra) for part in parts)
         self._above: dict[int, list[int]] = defaultdict(list)
         ids = self.columns.ids_of(f"<{iri}>" for pair in self.columns.superclasses for iri in pair)
         for low, high in self.columns.superclasses:
             self._above[ids[f"<{low}>"]].append(ids[f"<{high}>"])
-        self._make_supports()
+        # equal things share all that is known of each: too much to follow triple by triple
+        self._equals = bool(self.columns.value(f"SELECT count(*) FROM {self.columns.table(SAME)}"))
+        if not self._equals:
+            self._make_supports()
 
     def _make_supports(self) -> None:
         con = self.columns.con
@@ -92,9 +98,7 @@ class Edits:
             }:
                 continue
             plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
-            if compiled.rule.kind == "inference" and self.reasoner.materialise(
-                plan, "answers", {}, compiled.rule
-            ):
+            if compiled.rule.kind == "inference" and self.reasoner.solved(plan, compiled.rule):
                 query, params = self._made(compiled, plan)
                 con.execute(f"INSERT INTO supports {query}", params)
         numbers = {group: place for place, group in enumerate(self._group)}
@@ -154,33 +158,51 @@ class Edits:
         coming = dict.fromkeys(added)
         if not self._edit_quads([quad for quad in removed if quad not in coming], list(coming)):
             return self._changed
-        if not retime(self.columns):
-            self._take(self._anew())
-            self._changed.anew = True
-            return self._changed
+        if self._equals or self._by_graph or not retime(self.columns):
+            return self._again()
         self._iris = {number: iri for iri, number in self.columns.predicates.items()}
         self._settle(self.columns.rows("SELECT p, s, o FROM touched"))
         if self._is_schema():
-            self._take(self._anew())
-            self._changed.anew = True
-            return self._changed
+            return self._again()
         for stratum in self._strata:
             self._bring_up(stratum)
+        return self._again() if self._changed.triples.get(SAME) else self._changed
+
+    def _again(self) -> Changed:
+        """Run everything from the beginning over the quads as they are now."""
+        self._take(self._anew())
+        self._changed.anew = True
         return self._changed
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         """A block after which all is as it was before."""
-        columns, reasoner = self.columns, self.reasoner
-        before = columns.memo(), reasoner.memo(), dict(self.__dict__)
-        columns.con.execute("BEGIN")
+        self.begin()
         try:
             yield
         finally:
-            columns.con.execute("ROLLBACK")
-            columns.recall(before[0])
-            reasoner.recall(before[1])
-            self.__dict__.update(before[2])
+            self.undo()
+
+    def begin(self) -> None:
+        """Begin edits that will be kept together or undone together."""
+        columns, reasoner = self.columns, self.reasoner
+        before = dict(self.__dict__)
+        columns.con.execute("BEGIN")
+        self._before = columns, columns.memo(), reasoner, reasoner.memo(), before
+
+    def keep(self) -> None:
+        """Keep what was done since `begin`."""
+        self.columns.con.execute("COMMIT")
+        del self._before
+
+    def undo(self) -> None:
+        """Undo what was done since `begin`."""
+        columns, memo, reasoner, counted, before = self._before
+        columns.con.execute("ROLLBACK")
+        columns.recall(memo)
+        reasoner.recall(counted)
+        self.__dict__.clear()
+        self.__dict__.update(before)
 
     def _edit_quads(self, removed: list[Quad], added: list[Quad]) -> bool:
         columns = self.columns
@@ -307,6 +329,7 @@ class Edits:
             ]
             columns.con.execute(f"INSERT INTO {table} VALUES {', '.join(rows)}")
             columns.next_triple += len(fresh)
+            columns.note(iri, (value for _, value in fresh))
             for subject, value in fresh:
                 self._neighbours.note(iri, subject, value)
         self._changed.triples[iri] |= {*gone, *fresh}
@@ -387,8 +410,17 @@ class Edits:
         return which if nodes is None else f"{which} AND node IN ({', '.join(map(str, nodes))})"
 
     def _forget(self, compiled: CompiledRule, nodes: Nodes) -> None:
-        if nodes is None or nodes:
-            self.columns.con.execute(f"DELETE FROM supports WHERE {self._of(compiled, nodes)}")
+        """Take away what a rule made of some focus nodes, its findings too."""
+        if nodes is not None and not nodes:
+            return
+        self.columns.con.execute(f"DELETE FROM supports WHERE {self._of(compiled, nodes)}")
+        if compiled.rule.kind == "judgement":
+            number = self.reasoner.number[compiled.rule.id]
+            which = "" if nodes is None else f" AND venture IN ({_each(nodes)})"
+            lost = self.columns.rows(
+                f"DELETE FROM findings WHERE rule = {number}{which} RETURNING venture"
+            )
+            self._changed.ventures |= {venture for (venture,) in lost}
 
     def _redo(self, compiled: CompiledRule, nodes: Nodes) -> list[tuple[int, int, int]]:
         """Run a rule again for some focus nodes; returns the triples whose support changed."""
@@ -401,19 +433,15 @@ class Edits:
         }
         plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
         if nodes is not None:
-            listed = ", ".join(f"({node})" for node in sorted(nodes))
-            con.execute(
-                'CREATE OR REPLACE TEMP TABLE "*focus" AS'
-                f" SELECT node::BIGINT AS node FROM (VALUES {listed}) AS chosen(node)"
-            )
             if compiled.axioms:
                 plan = compiled.axioms.plan(known=True, among=True)
             else:
                 plan, _ = plan_of(compiled.rule, self.reasoner.memory, among=True)
+            plan = plan.among(nodes)
         now: dict[tuple[int, int, int, int], int] = {}
         judges = compiled.rule.kind == "judgement"
         params: dict[str, int] = {}
-        if self.reasoner.materialise(plan, "answers", {}, compiled.rule):
+        if self.reasoner.solved(plan, compiled.rule):
             if judges:
                 query = self._judged(compiled, plan)
             else:

@@ -12,14 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 from rdflib import Variable
 
 from holdfast.columns import Columns
+from holdfast.columns.deadline import deadline
 from holdfast.columns.store import quoted
 from holdfast.compile import (
+    SAME,
     Axiom,
     AxiomRule,
     Plan,
@@ -34,9 +38,13 @@ from holdfast.compile.values import n3_of
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology
+from holdfast.reason.sameness import Edge, joined
+from holdfast.reason.spent import Ledger
 from holdfast.reason.strata import Stratum, strata_of
 from holdfast.rules import Rule
 from holdfast.vocabulary import HF, IDS, RDF_TYPE
+
+NO_PARAMS: Mapping[str, int] = MappingProxyType({})
 
 Progress = Callable[[str, int, int], None]
 
@@ -216,6 +224,10 @@ class Reasoner:
         self.ontology = ontology
         self.rules: list[CompiledRule] = [rule for stratum in strata for rule in stratum]
         self.number = {compiled.rule.id: place for place, compiled in enumerate(self.rules)}
+        self.rows = columns.limits.rows
+        self._closed = -1
+        self.forbidding: tuple[Axiom, ...] = ()
+        self.ledger: Ledger | None = None
         con = columns.con
         con.execute(
             "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
@@ -244,6 +256,7 @@ class Reasoner:
         )
         self._found = self._told = int(columns.value("SELECT count(*) FROM findings"))
         self._judged: set[int] = set()
+        self._known = False
         # a register may hold findings of an earlier assessment: then ours may have their IRIs
         self._fresh = not columns.value(
             f"SELECT count(*) FROM terms WHERE starts_with(n3, '<{IDS}finding/')"
@@ -274,18 +287,55 @@ class Reasoner:
             self._tell()
 
     def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
+        if compiled.axioms and compiled.axioms.closes_sameness:
+            self._close_sameness(compiled)
+            return
         if (
             '"*" ' in plan.sql
             or _FINDING_TABLES & plan.tables
             or _FINDING in plan.constants.values()
         ):
             self._tell()
-        if not self.materialise(plan, "answers", params, compiled.rule):
-            return
-        if compiled.rule.kind == "judgement":
-            self._judge(compiled, plan)
-        else:
-            self._infer(compiled, plan)
+        spent = self.ledger.of(self.number[compiled.rule.id]) if self.ledger else None
+        begin = perf_counter()
+        answers = self.solved(plan, compiled.rule, params)
+        if answers:
+            if compiled.rule.kind == "judgement":
+                self._judge(compiled, plan)
+            else:
+                self._infer(compiled, plan)
+        if spent:
+            spent.seconds += perf_counter() - begin
+            spent.runs += 1
+            spent.answers += answers
+            spent.size = len(plan.sql)
+            if all(map(self.columns.may_hold, plan.needs)):
+                begin = perf_counter()
+                self._bound_and_planned(plan, params, compiled.rule)
+                spent.planning += perf_counter() - begin
+
+    def _bound_and_planned(self, plan: Plan, params: Mapping[str, int], rule: Rule) -> str:
+        """DuckDB's plan of a plan whose tables are there."""
+        rows = self.columns.rows(f"EXPLAIN {plan.sql}", self._bound(plan, params, rule))
+        return "\n".join(str(row[1]) for row in rows)
+
+    def explained(self, compiled: CompiledRule) -> str:
+        """How DuckDB goes about a rule over the tables as they are."""
+        self.materialise(compiled.plan, "answers", {}, compiled.rule)
+        return self._bound_and_planned(compiled.plan, {}, compiled.rule)
+
+    def _bound(self, plan: Plan, params: Mapping[str, int], rule: Rule | None) -> dict[str, int]:
+        """The parameters that a plan's SQL names."""
+        bound = {key: self.columns.id_of(n3) for key, n3 in plan.constants.items()}
+        if rule is not None:
+            bound["own"] = self.number.get(rule.id, -1)
+        return {key: value for key, value in {**bound, **params}.items() if f"${key}" in plan.sql}
+
+    def solved(self, plan: Plan, rule: Rule, params: Mapping[str, int] = NO_PARAMS) -> int:
+        """Put a rule's solutions into the table `answers`, unless there surely are none."""
+        if not all(map(self.columns.may_hold, plan.needs)):
+            return 0
+        return self.materialise(plan, "answers", params, rule)
 
     def materialise(
         self, plan: Plan, name: str, params: Mapping[str, int], rule: Rule | None = None
@@ -298,19 +348,93 @@ class Reasoner:
             self._make_table_of_all()
         if '"*nodes" ' in plan.sql:
             self._make_nodes()
-        bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
-        used = {key: value for key, value in {**bound, **params}.items() if f"${key}" in plan.sql}
+        used = self._bound(plan, params, rule)
         try:
-            done = columns.con.execute(
-                f"CREATE OR REPLACE TEMP TABLE {name} AS {plan.sql}", used
-            ).fetchone()
-            return int(done[0]) if done else 0
+            with deadline(columns.con, columns.limits.seconds):
+                done = columns.con.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {name} AS"
+                    f" SELECT * FROM ({plan.sql}) LIMIT {self.rows + 1}",
+                    used,
+                ).fetchone()
+        except duckdb.InterruptException as error:
+            raise self._unbounded(
+                rule, f"was not done within {columns.limits.seconds:g} seconds", "--max-seconds"
+            ) from error
+        except duckdb.OutOfMemoryException as error:
+            raise self._unbounded(
+                rule, "needs more memory than is allowed", "--memory-limit"
+            ) from error
         except duckdb.Error as error:
             what = f"the plan of rule {rule.id} failed" if rule else "the plan of the query failed"
             raise RuleError(
                 f"{what}: {str(error).splitlines()[0]}", where=rule.place() if rule else "",
                 mend="This is a fault in Holdfast's compiler; please report the rule.",
             ) from error  # fmt: skip
+        made = int(done[0]) if done else 0
+        if made > self.rows:
+            raise self._unbounded(rule, f"has more than {self.rows:,} answers", "--max-rows")
+        return made
+
+    def _unbounded(self, rule: Rule | None, what: str, option: str) -> RuleError:
+        compiled = self.rules[self.number[rule.id]] if rule and rule.id in self.number else None
+        name = compiled.name if compiled else rule.id if rule else "the pattern"
+        return RuleError(
+            f"{name} {what}: it multiplies what it finds.",
+            where=rule.place() if rule else "",
+            mend="Look for patterns in it that share no variable, or for axioms that join all with"
+            f" all; if it is right as it is, allow more with {option}.",
+        )
+
+    def sameness(self, compiled: CompiledRule) -> list[Edge]:
+        """The triples that join equal things, without those that closing them makes."""
+        table = self.columns.table(SAME)
+        return self.columns.rows(
+            f"SELECT s, o, c, t FROM {table} WHERE r <> {self.number[compiled.rule.id]}"
+            " AND s <> o ORDER BY c, t"
+        )
+
+    def _close_sameness(self, compiled: CompiledRule) -> None:
+        """Add all pairs of each set of equal things. Raises RuleError where they are too many."""
+        columns, number = self.columns, self.number[compiled.rule.id]
+        table = columns.table(SAME)
+        last = columns.value(f"SELECT max(t) FROM {table} WHERE r <> {number}")
+        if last is None or last <= self._closed:
+            return
+        self._closed = last
+        for certainty, sets in joined(self.sameness(compiled)):
+            if sum(len(members) ** 2 for members in sets) > self.rows:
+                raise self._too_many_equal(max(sets, key=len))
+            columns.con.execute(
+                "CREATE OR REPLACE TEMP TABLE equals AS"
+                " SELECT unnest($nodes::BIGINT[]) AS node, unnest($sets::BIGINT[]) AS place",
+                {
+                    "nodes": [node for members in sets for node in members],
+                    "sets": [place for place, members in enumerate(sets) for _ in members],
+                },
+            )
+            columns.add(
+                SAME,
+                f"SELECT a.node AS s, b.node AS o, {certainty}::TINYINT AS c"
+                " FROM equals a JOIN equals b USING (place) WHERE a.node <> b.node",
+                number,
+                {},
+            )
+
+    def _too_many_equal(self, members: Sequence[int]) -> RuleError:
+        labels = self.columns.labels(members[:3])
+        named = ", ".join(labels[node] for node in members[:3])
+        ways = self.columns.rows(
+            f"SELECT r, count(*) FROM {self.columns.table(SAME)}"
+            " WHERE s IN (SELECT node FROM (SELECT unnest($nodes::BIGINT[]) AS node))"
+            " GROUP BY r ORDER BY 2 DESC LIMIT 1",
+            {"nodes": list(members)},
+        )
+        by = "as stated" if ways[0][0] < 0 else f"by {self.rules[ways[0][0]].name}"
+        return RuleError(
+            f"{len(members):,} things are one and the same {by} ({named} …): to say so of each pair"
+            f" takes {len(members) ** 2:,} triples, and {self.rows:,} are allowed.",
+            mend="Take away the statement or axiom that joins them, or allow more with --max-rows.",
+        )
 
     def _make_table_of_all(self) -> None:
         branches = " UNION ALL ".join(
@@ -326,8 +450,10 @@ class Reasoner:
             return
         ends = " UNION ALL ".join(
             f"SELECT unnest([s, o]) AS n FROM {quoted(predicate)} WHERE t >= {since}"
-            for predicate in sorted(self.columns.predicates)
+            for predicate in self.columns.filled_since(since)
         )
+        if not ends:
+            return
         self.columns.con.execute(
             f'INSERT INTO "*nodes" SELECT n, {self.columns.next_triple}'
             f" FROM (SELECT DISTINCT n FROM ({ends}))"
@@ -371,13 +497,15 @@ class Reasoner:
         self.judged(compiled, plan)
         con, number = self.columns.con, self.number[compiled.rule.id]
         if self._fresh and number not in self._judged:
-            known = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
+            node = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
+            judged = "judged"
         else:
             self.columns.add_iris("SELECT iri FROM judged")
-            known = "SELECT n, id FROM judged JOIN terms ON n3 = '<' || iri || '>'"
+            self._known = True
+            node, judged = "id", "judged JOIN terms ON n3 = '<' || iri || '>'"
         rows = (
-            f"SELECT n, id AS node, {number} AS rule, venture, basis, '{compiled.rule.effect}'"
-            f" AS effect, c, value, bindings FROM judged JOIN ({known}) USING (n)"
+            f"SELECT n, {node} AS node, {number} AS rule, venture, basis,"
+            f" '{compiled.rule.effect}' AS effect, c, value, bindings FROM {judged}"
         )
         if number in self._judged:  # in a recursive stratum what was found may be found again
             con.execute(
@@ -399,42 +527,46 @@ class Reasoner:
         floor = {
             self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()
         }.get(rule.certainty, 0)
-        joins, pairs = [], []
-        for place, (name, kind) in enumerate(plan.columns):
-            if name == "this":
-                continue
-            if kind == "id":
-                joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
-            text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
-            pairs.append(f"struct_pack(k := '{name}', v := {text})")
-        listed = (
-            f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)"
-            if pairs
-            else "[]::STRUCT(k VARCHAR, v VARCHAR)[]"
-        )
-        chooses = any(name == "basis" for name, _ in plan.columns) and len(rule.bases) > 1
-        named = {
-            basis: self.ontology.concept(basis, self.ontology.notations) or HF + basis
-            for basis in rule.bases
+        others = [(name, kind) for name, kind in plan.columns if name != "this"]
+        joins = [
+            f' JOIN terms t{place} ON t{place}.id = a."v_{name}"'
+            for place, (name, kind) in enumerate(others)
+            if kind == "id"
+        ]
+        texts = {
+            name: f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
+            for place, (name, kind) in enumerate(others)
         }
+        names = ", ".join(f"'{name}'" for name in texts)
+        pairs = ", ".join(f"struct_pack(k := '{name}', v := {v})" for name, v in texts.items())
+        bound = " AND ".join(f"{text} IS NOT NULL" for text in texts.values())
+        bindings = "MAP {}::MAP(VARCHAR, VARCHAR)"
+        if texts:
+            bindings = (
+                f"CASE WHEN {bound} THEN map([{names}], [{', '.join(texts.values())}])"
+                f" ELSE map_from_entries(list_filter([{pairs}], lambda x: x.v IS NOT NULL)) END"
+            )
+        named = {basis: self.ontology.concept(basis) for basis in rule.bases}
         bases = ", ".join(
             f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items())
         )
+        chooses = "basis" in texts and len(rule.bases) > 1
+        keys = ", ".join(f'"v_{name}"' for name, _ in plan.columns)
         self.columns.con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT {self._found}
-                + row_number() OVER (ORDER BY place, this, value, bindings::VARCHAR) AS n,
+            SELECT {self._found} + row_number() OVER (ORDER BY place, this, value, said) AS n,
               venture, basis, c, coalesce(value, this) AS value, bindings,
-              '{IDS}finding/' ||
-                md5(concat_ws('|', '{rule.id}', basis, this, bindings::VARCHAR)) AS iri
+              '{IDS}finding/' || md5(concat_ws('|', '{rule.id}', basis, this, said)) AS iri
             FROM (
-              SELECT venture, terms.n3 AS this, c, bindings, bindings['value'] AS value FROM (
-                SELECT a.v_this AS venture, min(greatest(a.c, {floor})) AS c,
-                  map_from_entries({listed}) AS bindings
-                FROM answers a{"".join(joins)} GROUP BY ALL) JOIN terms ON terms.id = venture)
+              SELECT *, bindings::VARCHAR AS said FROM (
+                SELECT a.v_this AS venture, this.n3 AS this, a.c, {bindings} AS bindings,
+                  {texts.get("value", "NULL::VARCHAR")} AS value,
+                  {texts["basis"] if chooses else "NULL"} AS chosen
+                FROM (SELECT {keys}, min(greatest(c, {floor})) AS c FROM answers GROUP BY ALL) AS a
+                  JOIN terms AS this ON this.id = a.v_this{" LEFT".join(["", *joins])}))
             CROSS JOIN (VALUES {bases}) AS bases(place, basis, concept)
-            {"WHERE bindings['basis'] = concept" if chooses else ""}
+            {"WHERE chosen = concept" if chooses else ""}
             """
         )
 
@@ -442,13 +574,18 @@ class Reasoner:
         """Make the findings that are not yet facts facts, for the rules that read them."""
         if self._found == self._told:
             return
+        finding = self.columns.id_of(_FINDING)
         for predicate, value in self.facts():
             rows = (
-                f"SELECT node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings"
+                f"SELECT n, node AS s, ({value})::BIGINT AS o, c, rule AS r FROM findings"
                 f" WHERE n > {self._told}"
             )
-            self.columns.add_each(predicate, rows)
-        self._told = self._found
+            if self._known:  # some of these findings may be facts already
+                self.columns.add_each(predicate, f"SELECT s, o, c, r FROM ({rows})")
+            else:
+                cls = finding if predicate == RDF_TYPE else None
+                self.columns.append(predicate, rows, self._told + 1, cls=cls)
+        self._told, self._known = self._found, False
 
     def found_more(self) -> None:
         """Take note of findings that an edit brought; they are told already."""
@@ -465,14 +602,12 @@ class Reasoner:
 
     def facts(self) -> list[tuple[str, str]]:
         """What a finding says of itself: predicates, and how the table `findings` gives values."""
-        columns, concepts = self.columns, self.ontology.notations
+        columns, concept = self.columns, self.ontology.concept
         told = [compiled.rule for compiled in self.rules if compiled.rule.kind == "judgement"]
         if not told:
             return []
-        effects = {rule.effect: self.ontology.concept(rule.effect, concepts) for rule in told}
-        bases = {
-            basis: self.ontology.concept(basis, concepts) for rule in told for basis in rule.bases
-        }
+        effects = {rule.effect: concept(rule.effect) for rule in told}
+        bases = {basis: concept(basis) for rule in told for basis in rule.bases}
         rules = {str(self.number[rule.id]): rule.iri for rule in told}
         certainties = {str(rank): name for rank, name in self._certainties()}
         return [
@@ -484,9 +619,9 @@ class Reasoner:
             (HF + "certainty", self._chosen("c", certainties)),
         ]
 
-    def _chosen(self, column: str, concepts: Mapping[str, str | None]) -> str:
+    def _chosen(self, column: str, concepts: Mapping[str, str]) -> str:
         whens = " ".join(
-            f"WHEN '{value}' THEN {self.columns.id_of(f'<{iri or HF + value}>')}"
+            f"WHEN '{value}' THEN {self.columns.id_of(f'<{iri}>')}"
             for value, iri in concepts.items()
         )
         return f"CASE {column}::VARCHAR {whens} END"

@@ -11,10 +11,18 @@ evidence is less certain than what it is given for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 from holdfast.columns.store import AS_OF, STATED, SUBCLASS, quoted
 from holdfast.compile import Plan, Template
 from holdfast.reason.fixpoint import Reasoner
+from holdfast.reason.sameness import Ways
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS
+
+CLASH = 1 << 40
+"""From this number on findings are contradictions, which no rule found."""
 
 WAYS = 16
 """How many ways of reaching one conclusion are kept; the shortest come first."""
@@ -26,8 +34,17 @@ _RECORD, _TYPE, _FACT = range(3)
 class Proofs:
     """The premises behind some findings of a reasoner that has run."""
 
-    def __init__(self, reasoner: Reasoner, findings: list[int] | None = None) -> None:
-        """Trace the findings with these numbers, or all of them."""
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        findings: list[int] | None = None,
+        triples: Sequence[int] = (),
+        clashes: Mapping[int, Sequence[int]] | None = None,
+    ) -> None:
+        """Trace the findings with these numbers, or all of them, and some inferred triples.
+
+        `clashes` are contradictions by the numbers they have as findings, each with its premises.
+        """
         self.reasoner = reasoner
         self.columns = reasoner.columns
         self._plans: dict[int, tuple[Plan, tuple[Template, ...]]] = {}
@@ -43,6 +60,16 @@ class Proofs:
             "CREATE OR REPLACE TEMP TABLE traced(t BIGINT);"
             "CREATE OR REPLACE TEMP TABLE traced_findings(n BIGINT)"
         )
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE asked_for AS SELECT unnest($t::BIGINT[]) AS t",
+            {"t": list(triples)},
+        )
+        if clashes:
+            con.execute(
+                "INSERT INTO finding_derivations"
+                " SELECT unnest($n::BIGINT[]), 1, unnest($l::BIGINT[][])",
+                {"n": list(clashes), "l": [list(premises) for premises in clashes.values()]},
+            )
         if findings is None:
             con.execute("CREATE OR REPLACE TEMP TABLE wanted AS SELECT n FROM findings")
         else:
@@ -50,6 +77,7 @@ class Proofs:
                 "CREATE OR REPLACE TEMP TABLE wanted AS SELECT unnest($n::BIGINT[]) AS n",
                 {"n": findings},
             )
+        self._trace_triples()
         while self.columns.value("SELECT count(*) FROM wanted"):
             self._trace_findings()
             self._trace_triples()
@@ -115,7 +143,8 @@ class Proofs:
                 f"""
                 CREATE OR REPLACE TEMP TABLE frontier AS
                 SELECT known.* FROM known WHERE t IN (
-                  SELECT unnest(l) FROM finding_derivations UNION SELECT unnest(l) FROM derivations)
+                  SELECT unnest(l) FROM finding_derivations UNION SELECT unnest(l) FROM derivations
+                  UNION FROM asked_for)
                 AND t NOT IN (SELECT t FROM traced) AND r NOT IN ({STATED}, {AS_OF})
                 """
             )
@@ -130,21 +159,49 @@ class Proofs:
             con.execute("INSERT INTO traced SELECT t FROM frontier")
 
     def _trace_types(self) -> None:
-        """A type follows from a narrower type of the same thing."""
-        typed, sub = quoted(RDF_TYPE), self.columns.table(RDFS + "subClassOf")
-        self.columns.con.execute(
+        """A type follows from a narrower type of the same thing, and from what makes it narrower.
+
+        The way from class to class is the shortest (rules cax-sco and scm-sco).
+        """
+        columns, con = self.columns, self.columns.con
+        typed, sub = quoted(RDF_TYPE), columns.table(RDFS + "subClassOf")
+        con.execute(
             f"""
-            INSERT INTO derivations
+            CREATE OR REPLACE TEMP TABLE raised AS
             WITH RECURSIVE above(low, high) AS (
               SELECT s, o FROM {sub} UNION SELECT low, o FROM above JOIN {sub} ON s = high)
-            SELECT f.t, 1, [min(n.t)] FROM frontier f
-              JOIN {typed} n ON n.s = f.s AND n.t < f.t AND n.r <> {SUBCLASS}
+            SELECT f.t, f.o AS high, min(n.t) AS n, arg_min(n.o, n.t) AS low FROM frontier f
+              JOIN {typed} n ON n.s = f.s AND n.t < f.t AND n.r <> {SUBCLASS} AND n.c <= f.c
               JOIN above ON above.low = n.o AND above.high = f.o
-            WHERE f.r = {SUBCLASS} GROUP BY f.t
+            WHERE f.r = {SUBCLASS} GROUP BY f.t, f.o
             """
+        )
+        ways = Ways(columns.rows(f"SELECT s, o, 0, t FROM {sub}"), both=False)
+        steps = [
+            (low, high, ways.between(low, high, 0, limit) or [])
+            for low, high, limit in columns.rows(
+                "SELECT low, high, min(t) FROM raised GROUP BY low, high"
+            )
+        ]
+        con.execute(
+            """
+            INSERT INTO derivations
+            SELECT t, 1, list_sort(list_distinct(list_prepend(n, l))) FROM raised JOIN (
+              SELECT unnest($low::BIGINT[]) AS low, unnest($high::BIGINT[]) AS high,
+                unnest($l::BIGINT[][]) AS l) USING (low, high)
+            """,
+            {
+                "low": [low for low, _, _ in steps],
+                "high": [high for _, high, _ in steps],
+                "l": [way for _, _, way in steps],
+            },
         )
 
     def _trace_rule(self, number: int) -> None:
+        axioms = self.reasoner.rules[number].axioms
+        if axioms and axioms.closes_sameness:
+            self._trace_sameness(number)
+            return
         table, plan, templates = self._lineage(number)
         for template in templates:
             rows, params = self.reasoner.template_rows(template, plan, table, "a.l")
@@ -161,6 +218,17 @@ class Proofs:
                 QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
                 """,
                 params,
+            )
+
+    def _trace_sameness(self, number: int) -> None:
+        """Two things are the same by the shortest way of statements from one to the other."""
+        ways = Ways(self.reasoner.sameness(self.reasoner.rules[number]))
+        rows = self.columns.rows("SELECT t, s, o, c FROM frontier WHERE r = $r", {"r": number})
+        found = [(t, way) for t, s, o, c in rows if (way := ways.between(s, o, c, t))]
+        if found:
+            self.columns.con.execute(
+                "INSERT INTO derivations SELECT unnest($t::BIGINT[]), 1, unnest($l::BIGINT[][])",
+                {"t": [t for t, _ in found], "l": [sorted(way) for _, way in found]},
             )
 
     # -- reading ---------------------------------------------------------------------------------
@@ -182,6 +250,8 @@ class Proofs:
             -- a triple is a node by its number, a finding by its own below zero
             steps AS MATERIALIZED (SELECT DISTINCT up, coalesce(node, t) AS node
               FROM used LEFT JOIN told USING (t)),
+            ends AS (SELECT n, venture FROM findings
+              UNION SELECT n, NULL FROM finding_derivations WHERE n >= {CLASH}),
             facts AS (SELECT s AS g FROM {quoted(RDF_TYPE)} WHERE o = $fact),
             leaves AS (
               SELECT DISTINCT known.t, CASE WHEN facts.g IS NOT NULL THEN {_FACT}
@@ -198,8 +268,8 @@ class Proofs:
                 FROM rests JOIN steps ON steps.node = rests.node),
             grounds AS (
               SELECT DISTINCT f.n, kind = {_FACT} AS is_fact, source
-              FROM rests JOIN findings f ON rests.node = -f.n
-              WHERE rests.node < 0 AND (kind <> {_TYPE} OR source <> f.venture)
+              FROM rests JOIN ends f ON rests.node = -f.n
+              WHERE rests.node < 0 AND (kind <> {_TYPE} OR source IS DISTINCT FROM f.venture)
               QUALIFY is_fact = max(is_fact) OVER (PARTITION BY f.n))
             SELECT n, list(coalesce(nullif(terms.lex, ''), terms.n3) ORDER BY terms.n3)
             FROM grounds JOIN terms ON terms.id = source GROUP BY n
@@ -217,7 +287,7 @@ class Proofs:
             (t, s, p, o, c, r)
             for t, s, p, o, c, r in self.columns.rows(
                 "SELECT t, s, p, o, c, r FROM known WHERE t IN (SELECT unnest(l) FROM derivations"
-                " UNION SELECT unnest(l) FROM finding_derivations)"
+                " UNION SELECT unnest(l) FROM finding_derivations UNION FROM asked_for)"
             )
         ]
 
@@ -238,26 +308,78 @@ class Proofs:
         return [number for (number,) in rows]
 
     def premises(self, *, finding: int | None = None, triple: int | None = None) -> list[int]:
-        """The triples of the shortest way to an inferred triple or a finding.
+        """The triples of the shortest way to an inferred triple or a finding; see `ways`."""
+        ways = self.ways(finding=finding, triple=triple)
+        return ways[0] if ways else []
 
-        Where findings lead to a finding, the triples of all ways: each of those grounds counts.
+    def ways(self, *, finding: int | None = None, triple: int | None = None) -> list[list[int]]:
+        """The ways to an inferred triple or a finding, each the triples it rests on.
+
+        The first is that whose whole proof has fewest steps. Where findings lead to a finding, the
+        first has the triples of all these ways: each of those grounds counts.
         """
-        if finding is not None:
-            row = self.columns.rows(
-                """
-                WITH ways AS (SELECT l, d, EXISTS (SELECT 1 FROM known JOIN findings f
-                    ON f.node = known.s AND known.r = f.rule
-                    WHERE known.t IN (SELECT unnest(w.l))) AS chain
-                  FROM finding_derivations w WHERE n = $n)
-                SELECT list_sort(list_distinct(flatten(list(l)))) FROM ways WHERE chain OR d = 1
-                """,
-                {"n": finding},
+        if triple is not None:
+            return [way for _, way in self._sized.triples.get(triple, ())]
+        ways = self._sized.findings.get(finding or 0, [])
+        grounds = [way for _, way in ways if any(t in self._sized.told for t in way)]
+        if grounds:
+            every = sorted({t for way in grounds for t in way})
+            rest = [way for _, way in ways if way != every]
+            return [every, *rest]
+        return [way for _, way in ways]
+
+    @cached_property
+    def _sized(self) -> _Sized:
+        """All ways with the number of steps of their proofs, the shortest first."""
+        con = self.columns
+        told = dict(
+            con.rows(
+                "SELECT known.t, f.n FROM known JOIN findings f"
+                " ON f.node = known.s AND known.r = f.rule"
             )
-        else:
-            row = self.columns.rows(
-                "SELECT l FROM derivations WHERE t = $t ORDER BY len(l), l LIMIT 1", {"t": triple}
-            )
-        return list(row[0][0]) if row and row[0][0] else []
+        )
+        ways: dict[int, list[list[int]]] = {}
+        for t, way in con.rows("SELECT t, l FROM derivations ORDER BY t, len(l), l"):
+            ways.setdefault(t, []).append(way)
+        found: dict[int, list[list[int]]] = {}
+        for n, way in con.rows("SELECT n, l FROM finding_derivations ORDER BY n, len(l), l"):
+            found.setdefault(n, []).append(way)
+        sized = _Sized({}, {}, told)
+        steps: dict[int, int] = {}
+        judged: dict[int, int] = {}
+
+        def steps_of(way: list[int]) -> int:
+            total = 0
+            for t in way:
+                n = told.get(t)
+                total += steps.get(t, 1) if n is None else judged.get(n, 1)
+            return total
+
+        # a premise always has a smaller number than what it proves, so that one pass will do
+        first: dict[int, int] = {}
+        for t, n in told.items():
+            first[n] = min(t, first.get(n, t))
+        order = [(t, 1, t) for t in ways]
+        order += [(first.get(n, CLASH), 0, n) for n in found]
+        for _, is_triple, number in sorted(order):
+            some = ways[number] if is_triple else found[number]
+            listed = sorted(((steps_of(way), way) for way in some), key=lambda w: (w[0], len(w[1])))
+            if is_triple:
+                sized.triples[number] = listed
+                steps[number] = 1 + listed[0][0]
+            else:
+                sized.findings[number] = listed
+                judged[number] = 1 + listed[0][0]
+        return sized
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """Ways to triples and findings, each with its steps; `told` has the triples of findings."""
+
+    triples: dict[int, list[tuple[int, list[int]]]]
+    findings: dict[int, list[tuple[int, list[int]]]]
+    told: dict[int, int]
 
 
 __all__ = ["Proofs"]

@@ -8,12 +8,13 @@ from holdfast.vocabulary import BASES, HF
 
 
 def standings_of(
-    columns: Columns, ontology: Ontology, ventures: list[int]
+    columns: Columns, ontology: Ontology, ventures: list[int], which: str = "true"
 ) -> dict[int, dict[str, str]]:
     """The standing of each venture on every basis, in the order of `BASES`.
 
     A basis has the first standing declared whose required effects all occur among its findings;
-    findings on a narrower basis count for the broader one.
+    findings on a narrower basis count for the broader one. `which` is a condition that the
+    findings of these ventures meet.
     """
     broader = [
         [ontology.notation(narrow), ontology.notation(wide)]
@@ -31,9 +32,9 @@ def standings_of(
     standings = {venture: silent.copy() for venture in ventures}
     named: dict[str, str] = {}
     for venture, basis, effects in columns.rows(
-        """
+        f"""
         WITH pairs AS (SELECT unnest($broader::VARCHAR[][]) AS pair),
-        found AS (SELECT DISTINCT venture, basis, effect FROM findings)
+        found AS (SELECT DISTINCT venture, basis, effect FROM findings WHERE {which})
         SELECT venture, basis, string_agg(DISTINCT effect, ' ' ORDER BY effect)
         FROM (FROM found UNION ALL
           SELECT venture, pair[2], effect FROM found JOIN pairs ON pair[1] = basis)

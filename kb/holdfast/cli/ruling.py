@@ -1,0 +1,197 @@
+"""Commands on the rules: list, show, test, profile, docs, lint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from holdfast import render
+from holdfast.cli.files import write
+from holdfast.cli.group import Unusable
+from holdfast.cli.options import (
+    takes_as_of,
+    takes_format,
+    takes_limits,
+    takes_rules,
+    takes_sources,
+)
+from holdfast.columns import Columns, Limits
+from holdfast.errors import RuleError, SourceError, UnknownNameError
+from holdfast.ontology import read_ontology
+from holdfast.profile import plan_of, profile
+from holdfast.reason import compile_all
+from holdfast.ruledocs import write_docs
+from holdfast.rules import Rule, read_rule, read_rules
+from holdfast.ruletest import test_rule
+from holdfast.shipped import shipped_folder
+from holdfast.vocabulary import nearest
+
+
+@click.group("rules")
+def rules_group() -> None:
+    """List, show, test and document the rules."""
+
+
+@rules_group.command("list")
+@takes_rules
+def list_rules(folder: Path | None) -> None:
+    """List the rules with what they do to which basis."""
+    render.show_rules(render.page(), read_rules(read_ontology(), folder))
+
+
+@rules_group.command("show")
+@click.argument("name", metavar="ID")
+@takes_rules
+def show_rule(name: str, folder: Path | None) -> None:
+    """Show all that one rule says of itself. ID may be its number in the paper, such as P64."""
+    console = render.page()
+    for place, rule in enumerate(_named(name, read_rules(read_ontology(), folder))):
+        if place:
+            console.print()
+        render.show_rule(console, rule)
+
+
+def _named(name: str, rules: Sequence[Rule]) -> list[Rule]:
+    """The rule of that id, or the rules of that number in the paper. Raises UnknownNameError."""
+    found = [rule for rule in rules if name in (rule.id, rule.iri)]
+    found = found or [rule for rule in rules if name in rule.notations]
+    if not found:
+        raise _unknown_rule(name, [rule.id for rule in rules])
+    return found
+
+
+def _unknown_rule(name: str, known: Iterable[str]) -> UnknownNameError:
+    hint = f"{nearest(name, known)} `holdfast rules list` shows all.".strip()
+    return UnknownNameError(f"there is no rule {name}.", mend=hint)
+
+
+@rules_group.command("test")
+@click.argument("names", nargs=-1, metavar="[ID]...")
+@takes_rules
+@click.pass_context
+def test_rules(ctx: click.Context, names: tuple[str, ...], folder: Path | None) -> None:
+    """Hold rules against their own examples: all of them, or those named.
+
+    For a rule that is named, what tells its two examples apart is shown as well. The exit status is
+    1 where a rule does not do what its examples say.
+    """
+    ontology = read_ontology()
+    folders = {entry.name: entry for entry in rule_folders(folder)}
+    for name in names:
+        if name not in folders:
+            raise _unknown_rule(name, folders)
+    chosen = list(dict.fromkeys(names)) or list(folders)
+    tests = []
+    with render.waiting("Testing rules") as progress:
+        for place, name in enumerate(chosen, start=1):
+            tests.append(test_rule(folders[name], ontology))
+            progress("Testing rules", place, len(chosen))
+    for test in tests:
+        if test.problems or names:
+            click.echo(f"{test.rule}: {'fails' if test.problems else 'does what its examples say'}")
+        for problem in test.problems:
+            click.echo(f"  {problem}")
+        if names and test.difference:
+            click.echo(f"\n{test.difference.strip()}\n")
+    failed = sum(bool(test.problems) for test in tests)
+    said = f"{len(tests)} {'rule' if len(tests) == 1 else 'rules'} tested"
+    click.echo(f"{said}, {failed} failed." if failed else f"{said}, all well.")
+    if failed:
+        ctx.exit(1)
+
+
+@rules_group.command("profile")
+@takes_sources
+@takes_as_of
+@takes_rules
+@click.option("--explain-plan", "name", metavar="ID", help="Show how one rule is run instead.")
+@takes_format("table", "json")
+@takes_limits
+def profile_rules(
+    sources: tuple[str, ...],
+    as_of: str | None,
+    folder: Path | None,
+    name: str | None,
+    form: str,
+    limits: Limits,
+) -> None:
+    """Say what each rule and each stratum costs over SOURCE..., the dearest first.
+
+    With --explain-plan, print a rule's algebra, its SQL, and how the database goes about it.
+    """
+    profiled = profile(sources, as_of=as_of, rules=folder, limits=limits)
+    if name is not None:
+        write(plan_of(profiled, name))
+    elif form == "json":
+        write(render.profile_json(profiled))
+    else:
+        render.show_profile(render.page(), profiled)
+
+
+@rules_group.command("docs")
+@click.option(
+    "-o",
+    "out",
+    default=Path("."),
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder to write below; by default this one.",
+)
+@takes_rules
+def write_rule_docs(out: Path, folder: Path | None) -> None:
+    """Write a page for each rule to docs/rules, made from its folder, and the indexes of rules."""
+    try:
+        pages = write_docs(out, rules=folder)
+    except OSError as error:
+        raise SourceError(
+            f"the pages cannot be written: {error.strerror or error}.", where=str(out)
+        ) from None
+    click.echo(f"{len(pages)} pages written below {out}.")
+
+
+@rules_group.command("lint")
+@takes_rules
+def lint_rules(folder: Path | None) -> None:
+    """Read and compile every rule and put them in order, without running any.
+
+    Every rule that cannot be read is named, not only the first.
+    """
+    ontology = read_ontology()
+    found: list[Rule] = []
+    errors: list[RuleError] = []
+    for entry in rule_folders(folder):
+        try:
+            rule = read_rule(entry, ontology)
+        except RuleError as error:
+            errors.append(error)
+        else:
+            found += [rule] if rule else []
+    if errors:
+        raise Unusable("\n".join(str(error) for error in errors))
+    columns = Columns()
+    columns.load([], background=ontology.files)
+    columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
+    strata = compile_all(found, ontology, columns.superclasses)
+    click.echo(f"{len(found)} rules in {len(strata)} strata.")
+
+
+def rule_folders(folder: Path | None) -> list[Path]:
+    """The folders of rules in a folder, by default the shipped one; a rule folder is its own.
+
+    Raises RuleError where there is none.
+    """
+    folder = folder or shipped_folder("rules")
+    if (folder / "rule.ttl").is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise RuleError("there is no such folder of rules.", where=str(folder))
+    found = sorted(
+        entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )
+    if not found:
+        raise RuleError(
+            "there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl."
+        )
+    return found
