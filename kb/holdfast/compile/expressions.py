@@ -302,6 +302,11 @@ def _cast_number(inner: Value, target: str, typed: SQL) -> SQL:
 
     if inner.kinds <= set(NUMBERS):
         return sql.once(inner.amount(), "amount", made)
+    if kind == INTEGER and inner.kinds <= {STRING}:
+        spelt = inner.lex()
+        valid = sql.call("regexp_matches", spelt, sql.text("^[+-]?[0-9]+$"))
+        whole = exp.TryCast(this=spelt.copy(), to=exp.DataType.build("HUGEINT"))
+        return sql.cases((valid, sql.call("amount", sql.number(kind), whole, sql.number(0))))
     amount = in_parts([inner], lambda sides: _amount_from(sides[0], kind, typed))
     return sql.once(amount, "amount", made)
 
@@ -385,14 +390,23 @@ def _case_changed(function: str) -> Callable[[CompValue, Compile], Value]:
 
 def _substring(node: CompValue, value: Compile) -> Value:
     """Places are rounded and count from 1; those before it are passed over (XPath §5.4.3)."""
-    start = value(node.start).number()
-    length = value(node.length).number() if node.length is not None else None
+    start = value(node.start)
+    length = value(node.length) if node.length is not None else None
 
     def taken(text: SQL) -> SQL:
+        if isinstance(start, Constant) and is_whole(start):
+            first = int(str(start.term))
+            if length is None:
+                return sql.call("substr", text, sql.number(max(first, 1)))
+            if isinstance(length, Constant) and is_whole(length):
+                last = first + int(str(length.term))
+                first = max(first, 1)
+                counted = sql.number(max(last - first, 0))
+                return sql.call("substr", text, sql.number(first), counted)
         parts = sql.record(
             text=text,
-            first=_place(start),
-            last=_place(start, length) if length is not None else sql.number(2**31),
+            first=_place(start.number()),
+            last=sql.number(2**31) if length is None else _place(start.number(), length.number()),
         )
         return sql.once(parts, "part", _between)
 

@@ -8,7 +8,7 @@ binding a nested query than on running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -33,6 +33,7 @@ from holdfast.compile.paths import Ends, compile_path
 from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
+    AMOUNT,
     Amount,
     Constant,
     Known,
@@ -52,20 +53,23 @@ from holdfast.vocabulary import RDF_TYPE
 class Held:
     """How one variable is held in a relation.
 
-    `kind` is 'id' (the term's integer), 'n3' (its N-Triples text), 'integer' (a count) or 'text' (a
-    plain string); `sure` where every solution binds it; `node` where it is never a literal; `term`
-    where it is always this one.
+    `kind` is 'id' (the term's integer), 'n3' (its N-Triples text), 'integer' (a count), 'text' (a
+    plain string) or, for what only the compiler names, 'amount' (a number, of which one value has
+    several forms); `sure` where every solution binds it; `node` where it is never a literal;
+    `number` where it is never anything else; `term` where it is always this one.
     """
 
     kind: str
     sure: bool = True
     node: bool = False
+    number: bool = False
     term: Literal | None = None
 
     @property
     def type(self) -> str:
         """The SQL type of its column."""
-        return "BIGINT" if self.kind in ("id", "integer") else "VARCHAR"
+        types = {"id": "BIGINT", "integer": "BIGINT", "amount": AMOUNT}
+        return types.get(self.kind, "VARCHAR")
 
 
 @dataclass(frozen=True)
@@ -585,12 +589,7 @@ class Compilation:
             other = self.closed(other)
             inner = Lookups(self.alias, other.entries)
             alias = self.alias()
-            inside = {
-                name: _Far(self._read(held, other.columns[name], inner), alias, fields, name)
-                if held.kind == "id" and held.term is None
-                else self._read(held, sql.column(alias, f"v_{name}"), inner)
-                for name, held in other.held.items()
-            }
+            inside = self._handed_out(other, alias, inner, fields)
             near = Lookups(self.alias, one.entries)
             environment = {**inside, **self._environment(one, near)}
             test = compile_expression(node.expr, environment, self).truth()
@@ -628,6 +627,18 @@ class Compilation:
             entries=one.entries,
         )
 
+    def _handed_out(
+        self, relation: Relation, alias: str, lookups: Lookups, fields: list[SQL]
+    ) -> dict[str, Value]:
+        """The values of a relation that is joined as a table `alias`; what these need of the
+        dictionary comes to `fields`, which its query is to give too."""
+        return {
+            name: _Far(self._read(held, relation.columns[name], lookups), alias, fields, name)
+            if held.kind == "id" and held.term is None
+            else self._read(held, sql.column(alias, f"v_{name}"), lookups)
+            for name, held in relation.held.items()
+        }
+
     def _optional_for_each(self, one: Relation, other: Relation, expression: Any) -> Relation:
         """LeftJoin whose condition needs both sides together, as EXISTS does."""
         if not all(isinstance(column, exp.Column) for column in one.columns.values()):
@@ -658,7 +669,7 @@ class Compilation:
                     "coalesce", self._alike(held[name], far, one.held[name], columns[name])[1], far
                 )
             elif one.held[name].kind != held[name].kind:
-                columns[name] = self._written(one.held[name], columns[name])
+                columns[name] = self.written(one.held[name], columns[name])
         held = {
             name: replace(how, sure=name in one.held and one.held[name].sure, term=None)
             if name in other.held
@@ -698,6 +709,7 @@ class Compilation:
                     left.kind if same else "n3",
                     sure=left.sure or (right.sure and not optional),
                     node=left.node or (right.node and left.sure and right.sure),
+                    number=left.number and right.number,
                     term=left.term if left.term == right.term else None,
                 )
                 columns[name] = x if left.sure else sql.call("coalesce", x, y)
@@ -716,15 +728,30 @@ class Compilation:
     def _alike(self, left: Held, x: SQL, right: Held, y: SQL) -> tuple[SQL, SQL]:
         if left.kind == right.kind:
             return x, y
-        return self._written(left, x), self._written(right, y)
+        return self.written(left, x), self.written(right, y)
 
-    def _written(self, held: Held, column: SQL) -> SQL:
+    def written(self, held: Held, column: SQL) -> SQL:
         """A held value as N-Triples text, looked up on the spot."""
         if held.kind == "id" and held.term is None:
             entry = exp.select(sql.column("terms", "n3")).from_(exp.to_table("terms"))
             same = sql.equal(sql.column("terms", "id"), column)
             return exp.Subquery(this=entry.where(same))
         return self._read(held, column, Lookups(self.alias, {})).n3()
+
+    def told(
+        self, relation: Relation, names: Iterable[str]
+    ) -> tuple[list[SQL], tuple[tuple[str, str], ...]]:
+        """The `v_` columns by which a query gives these variables, and the kind of each: an 'id'
+        or 'n3' text."""
+        columns: list[SQL] = []
+        kinds: list[tuple[str, str]] = []
+        for name in names:
+            held, column = relation.held[name], relation.columns[name]
+            if held.kind not in ("id", "n3"):
+                column = self.written(held, column)
+            kinds.append((name, "id" if held.kind == "id" else "n3"))
+            columns.append(sql.named(column, f"v_{name}"))
+        return columns, tuple(kinds)
 
     def _union(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
@@ -738,6 +765,7 @@ class Compilation:
                 kinds.pop() if len(kinds) == 1 else "n3",
                 sure=bool(left and left.sure and right and right.sure),
                 node=all(side.node for side in (left, right) if side),
+                number=all(side.number for side in (left, right) if side),
             )
 
         def branch(relation: Relation) -> exp.Select:
@@ -749,7 +777,7 @@ class Compilation:
                 elif side.kind == how.kind:
                     value = relation.columns[name]
                 else:
-                    value = self._written(side, relation.columns[name])
+                    value = self.written(side, relation.columns[name])
                 columns.append(sql.named(value, f"v_{name}"))
             return relation.over([*columns, *relation.solution(lineage=self.lineage)])
 
@@ -863,14 +891,15 @@ class Compilation:
     ) -> list[SQL | Source]:
         """NOT EXISTS as conditions by themselves.
 
-        A pattern that looks at nothing outside is joined as a table of its own: DuckDB takes long
-        to plan what is asked anew of each solution, longer still for one within another.
+        A pattern is joined as a table of its own where nothing but its filters looks outside:
+        DuckDB takes long to plan what is asked anew of each solution, longer still for one within
+        another.
         """
         group = _group_of(node)
         if group.name == "Union":
             both = (self._without(side, relation, environment) for side in (group.p1, group.p2))
             return [outcome for outcomes in both for outcome in outcomes]
-        within = self._within(group, environment)
+        within = self._within(group, environment, relation.held)
         inner, shared = within.filtered(), within.shared
         if not (
             shared
@@ -878,16 +907,21 @@ class Compilation:
             and within.parts == 1
             and all(name in relation.held for name in shared)
             and _alike_by_id(inner, shared, environment)
-            and (self.focus in shared or not self.among)
+            and (self.focus in shared or not self.among or len(inner.sources) == 1)
         ):
-            return [exp.Not(this=within.exists())]
-        if self.among:
+            return [exp.Not(this=self._within(group, environment).exists())]
+        if self.among and self.focus in shared:
             chosen = self.chosen(inner.columns[str(self.focus)])
             inner = replace(inner, where=[*inner.where, chosen])
         alias = self.alias()
-        query = inner.over([sql.named(inner.columns[name], f"v_{name}") for name in shared])
-        on = self._agree(inner, alias, shared, environment)
-        return [Source(sql.derived(query, alias), "ANTI", sql.both(on))]
+        lookups, fields = Lookups(self.alias, inner.entries), list[SQL]()
+        together = _Noting(environment, self._handed_out(inner, alias, lookups, fields))
+        tests = [compile_expression(part, together, self).truth() for part in within.across]
+        self._look_up(inner, lookups)
+        names = [name for name in inner.held if name in {*shared, *names_in(within.across)}]
+        columns = [sql.named(inner.columns[name], f"v_{name}") for name in names]
+        on = [*self._agree(inner, alias, shared, environment), *tests]
+        return [Source(sql.derived(inner.over([*columns, *fields]), alias), "ANTI", sql.both(on))]
 
     def _agree(
         self, inner: Relation, alias: str, shared: list[str], environment: Environment
@@ -902,15 +936,20 @@ class Compilation:
         if x is not None and y is not None and held.term is None:
             tests = [sql.equal(x, y)]
         else:
-            tests = [sql.equal(self._written(held, column), outer.n3())]
+            tests = [sql.equal(self.written(held, column), outer.n3())]
         if not held.sure:
             tests.append(sql.missing(column))
         if not outer.sure:
             tests.append(sql.missing(y if y is not None else outer.n3()))
         return sql.either(tests)
 
-    def _within(self, group: CompValue, environment: Environment) -> _Within:
-        """A pattern of EXISTS, beside what is outside."""
+    def _within(
+        self, group: CompValue, environment: Environment, beside: Collection[str] = ()
+    ) -> _Within:
+        """A pattern of EXISTS, beside what is outside.
+
+        Those of its filters that read nothing from outside but variables of `beside` are put by.
+        """
         if self._outside:
             above = self._outside[-1]
             farther = above.seen - environment.keys()
@@ -940,14 +979,19 @@ class Compilation:
             together = _Noting(environment, self._environment(inner, lookups))
             if filters and not inner.sources:  # nothing but a FILTER inside
                 inner = self.closed(inner)
-            tests, without = self._tested(filters, inner, together)
+            own: list[Any] = []
+            across: list[Any] = []
+            for part in (one for condition in filters for one in _conjuncts(condition)):
+                crossing = _reads_beside(part, inner.held, beside, environment)
+                (across if crossing else own).append(part)
+            tests, without = self._tested(own, inner, together)
             parts = _parts_of(inner)
             self._look_up(inner, lookups)
             inner.sources += without
         finally:
             self._outside.pop()
         apart = not (together.used or outside.values.used)
-        return _Within(inner, conditions, tests, shared, apart, parts)
+        return _Within(inner, conditions, tests, across, shared, apart, parts)
 
     def _extend(self, node: CompValue) -> Relation:
         pattern, expression = self._prepared(node)
@@ -956,7 +1000,7 @@ class Compilation:
         environment = self._environment(relation, lookups)
         name = str(node.var)
         value = compile_expression(expression, environment, self)
-        held, column = self._hold(value, expression, relation)
+        held, column = self._hold(name, value, expression, relation)
         relation = replace(
             relation,
             held={**relation.held, name: held},
@@ -967,10 +1011,14 @@ class Compilation:
         plain = isinstance(column, exp.Column) or held.term is not None
         return relation if plain else self.closed(relation)
 
-    def _hold(self, value: Value, expression: Any, relation: Relation) -> tuple[Held, SQL]:
+    def _hold(
+        self, name: str, value: Value, expression: Any, relation: Relation
+    ) -> tuple[Held, SQL]:
         key = value.id()
         if isinstance(expression, Variable) and str(expression) in relation.held:
-            return relation.held[str(expression)], relation.columns[str(expression)]
+            held = relation.held[str(expression)]
+            if held.kind != "amount" or name.startswith(_HIDDEN):
+                return held, relation.columns[str(expression)]
         if isinstance(value, Constant):
             term = value.term if isinstance(value.term, Literal) else None
             return Held("id", node=term is None, term=term), exp.cast(value.key, "BIGINT")
@@ -981,7 +1029,9 @@ class Compilation:
             return Held("text", sure=False), value.words
         if key is not None:
             return Held("id", sure=False), key
-        return Held("n3", sure=False), value.n3()
+        if isinstance(value, Amount) and name.startswith(_HIDDEN):
+            return Held("amount", sure=False), value.made
+        return Held("n3", sure=False, number=value.kinds <= {*NUMBERS}), value.n3()
 
     def _with_focus(self, relation: Relation, expression: Any) -> Relation:
         """The pre-bound variable is bound everywhere (SHACL §5.3.1), so also in this group."""
@@ -1396,8 +1446,12 @@ class Compilation:
             value = Number(column, INTEGER)
         elif held.kind == "text":
             value = Text(column)
+        elif held.kind == "amount":
+            value = Amount(column)
         else:
             value = Written(column)
+            if held.number:
+                value.kinds = frozenset(NUMBERS)
         value.sure = held.sure
         return value
 
@@ -1418,7 +1472,7 @@ class Compilation:
         """The filters of a pattern of EXISTS: as tests, and as tables that must not agree."""
         tests: list[SQL] = []
         without: list[Source] = []
-        for part in (one for condition in filters for one in _conjuncts(condition)):
+        for part in filters:
             if getattr(part, "name", "") != "Builtin_NOTEXISTS":
                 tests.append(compile_expression(part, environment, self).truth())
                 continue
@@ -1441,14 +1495,15 @@ class Compilation:
 
 @dataclass(frozen=True)
 class _Within:
-    """A pattern of EXISTS: its relation, how it agrees with what is outside, its filters, and the
-    variables that both share. `apart`: its filters read nothing else from outside. `parts` are the
-    groups of its sources that no equation connects.
+    """A pattern of EXISTS: its relation, how it agrees with what is outside, its filters, those put
+    by, and the variables that both share. `apart`: its filters read nothing else from outside.
+    `parts` are the groups of its sources that no equation connects.
     """
 
     relation: Relation
     conditions: list[SQL]
     tests: list[SQL]
+    across: list[Any]
     shared: list[str]
     apart: bool
     parts: int
@@ -1656,6 +1711,15 @@ def _conjuncts(node: Any) -> Iterator[Any]:
         yield CompValue(other, graph=node.expr.graph)
     else:
         yield node
+
+
+def _reads_beside(
+    node: Any, inside: Collection[str], beside: Collection[str], environment: Environment
+) -> bool:
+    """Whether what a condition reads from outside is all to be had from `beside`."""
+    outer = {name for name in names_in(node) if name not in inside and name in environment}
+    asks = any(part.name in _EXISTS for part in _parts(node))
+    return bool(outer) and outer <= {*beside} and not asks
 
 
 def _steps(

@@ -330,7 +330,7 @@ class PreboundQueries(Compilation):
         if relation.order:
             relation = self.numbered(relation)
             columns = [sql.named(relation.columns[name], name) for name in given]
-        text = self._written(relation.held[wanted], relation.columns[wanted])
+        text = self.written(relation.held[wanted], relation.columns[wanted])
         columns.append(sql.named(text, "result"))
         columns.append(sql.named(relation.order[0] if relation.order else text.copy(), "place"))
         found = self.named(relation.over(columns).sql(dialect="duckdb"))

@@ -12,12 +12,10 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
-from holdfast.columns.terms import INTEGER
 from holdfast.compile import sql
 from holdfast.compile.expressions import check_patterns
 from holdfast.compile.patterns import Compilation, Dataset, Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
-from holdfast.compile.values import Number
 from holdfast.rules import Target
 from holdfast.vocabulary import HF, RDF_TYPE
 
@@ -118,22 +116,13 @@ def compile_query(algebra: CompValue, dataset: Dataset) -> tuple[Plan, bool]:
 
 
 def _plan(compilation: Compilation, relation: Relation, names: list[str]) -> Plan:
-    columns: list[sql.SQL] = []
-    kinds: list[tuple[str, str]] = []
-    for name in names:
-        held, column = relation.held[name], relation.columns[name]
-        if held.kind == "integer":
-            column = Number(column, INTEGER).n3()
-        elif held.kind == "text":
-            column = sql.call("quoted", column)
-        kinds.append((name, "id" if held.kind == "id" else "n3"))
-        columns.append(sql.named(column, f"v_{name}"))
+    columns, kinds = compilation.told(relation, names)
     query = relation.over([*columns, *relation.solution(lineage=compilation.lineage)])
     text = query.sql(dialect="duckdb")
     used = set(re.findall(r"\$(k\d+)", text))
     return Plan(
         sql=text,
-        columns=tuple(kinds),
+        columns=kinds,
         constants={key: n3 for key, n3 in compilation.constants.items() if key in used},
         tables=frozenset(compilation.read),
         any_predicate=compilation.any_predicate,

@@ -18,14 +18,14 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
-from holdfast.columns.terms import INTEGER, NUMBERS
+from holdfast.columns.terms import NUMBERS
 from holdfast.compile import sql
 from holdfast.compile.expressions import known_to_re2
 from holdfast.compile.paths import compile_path
 from holdfast.compile.patterns import Held, Relation, Source
 from holdfast.compile.plan import Plan, Refusal
 from holdfast.compile.prebound import SHAPES_GRAPH, PreboundQueries
-from holdfast.compile.values import MOMENTS, Known, Lookups, Number, Value, less_than, n3_of
+from holdfast.compile.values import MOMENTS, Known, Lookups, Value, less_than, n3_of
 from holdfast.lexical import bounds_of, form_of
 from holdfast.queries import names_in, read_query
 from holdfast.shapes import (
@@ -430,18 +430,9 @@ class _Statement:
         self, relation: Relation
     ) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
         """A relation as a query of `v_` columns, with their names and kinds."""
-        columns: list[sql.SQL] = []
-        kinds: list[tuple[str, str]] = []
-        for name, held in relation.held.items():
-            column = relation.columns[name]
-            if held.kind == "integer":
-                column = Number(column, INTEGER).n3()
-            elif held.kind == "text":
-                column = sql.call("quoted", column)
-            kinds.append((name, "id" if held.kind == "id" else "n3"))
-            columns.append(sql.named(column, f"v_{name}"))
+        columns, kinds = self.compilation.told(relation, relation.held)
         whole = relation.over(columns or [sql.named(sql.number(1), "one")])
-        return whole.sql(dialect="duckdb"), tuple(relation.held), tuple(kinds)
+        return whole.sql(dialect="duckdb"), tuple(relation.held), kinds
 
     def as_ids(self, query: str, kinds: Sequence[tuple[str, str]], name: str, column: str) -> str:
         """One variable of solutions as integers of terms, `this` with it if it is another."""

@@ -33,20 +33,26 @@ def call(name: str, *arguments: SQL) -> SQL:
 
 def both(conditions: Sequence[SQL]) -> SQL:
     """True where all the conditions are."""
-    if not conditions:
+    if any(condition == exp.false() for condition in conditions):
+        return exp.false()
+    open_ones = [condition for condition in conditions if condition != exp.true()]
+    if not open_ones:
         return exp.true()
-    result: SQL = exp.Paren(this=conditions[0])
-    for condition in conditions[1:]:
+    result: SQL = exp.Paren(this=open_ones[0])
+    for condition in open_ones[1:]:
         result = exp.And(this=result, expression=exp.Paren(this=condition))
     return result
 
 
 def either(conditions: Sequence[SQL]) -> SQL:
     """True where one of the conditions is."""
-    if not conditions:
+    if any(condition == exp.true() for condition in conditions):
+        return exp.true()
+    open_ones = [condition for condition in conditions if condition != exp.false()]
+    if not open_ones:
         return exp.false()
-    result: SQL = exp.Paren(this=conditions[0])
-    for condition in conditions[1:]:
+    result: SQL = exp.Paren(this=open_ones[0])
+    for condition in open_ones[1:]:
         result = exp.Or(this=result, expression=exp.Paren(this=condition))
     return exp.Paren(this=result)
 
@@ -62,12 +68,16 @@ def missing(value: SQL) -> SQL:
 
 
 def cases(*pairs: tuple[SQL, SQL], otherwise: SQL | None = None) -> SQL:
-    """CASE WHEN … THEN … ELSE … END."""
-    if not pairs:
-        return otherwise if otherwise is not None else exp.cast(exp.null(), "BOOLEAN")
+    """CASE WHEN … THEN … ELSE … END, without what is known beforehand never to be reached."""
     tree = exp.Case()
-    for condition, result in pairs:
-        tree = tree.when(condition, result)
+    for place, (condition, result) in enumerate(pairs):
+        if condition == exp.true():
+            return tree.else_(result) if tree.args.get("ifs") else result
+        last = place == len(pairs) - 1 and otherwise is None
+        if condition != exp.false() or (last and not tree.args.get("ifs")):  # keeps the type
+            tree = tree.when(condition, result)
+    if not tree.args.get("ifs"):
+        return otherwise if otherwise is not None else exp.cast(exp.null(), "BOOLEAN")
     return tree.else_(otherwise) if otherwise is not None else tree
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyoxigraph as ox
@@ -47,6 +47,8 @@ DATATYPES = {
     DOUBLE: XSD + "double",
     BOOLEAN: XSD + "boolean",
 }
+AMOUNT = "STRUCT(c TINYINT, n DOUBLE, u HUGEINT, s INTEGER)"
+"""The SQL type of a computed number (columns.arithmetic)."""
 
 
 def n3_of(term: Identifier) -> str:
@@ -129,7 +131,12 @@ class Value(ABC):
         )
 
     @staticmethod
-    def _is(cls: SQL, kinds: tuple[int, ...]) -> SQL:
+    def _is(cls: SQL, kinds: Collection[int]) -> SQL:
+        if isinstance(cls, exp.Literal):
+            return exp.true() if int(cls.this) in kinds else exp.false()
+        least, most = min(kinds), max(kinds)
+        if most - least == len(kinds) - 1 > 0:
+            return exp.Between(this=cls, low=sql.number(least), high=sql.number(most))
         return exp.In(this=cls, expressions=[sql.number(kind) for kind in kinds])
 
     def string(self) -> SQL:
@@ -254,6 +261,12 @@ class Constant(Value):
             return exp.cast(exp.null(), "DOUBLE")
         value = _double(float(str(self.term)))
         return exp.cast(exp.cast(value, "FLOAT"), "DOUBLE") if kind == FLOAT else value
+
+    def amount(self) -> SQL:
+        if not is_whole(self):
+            return super().amount()
+        whole = sql.number(int(str(self.term)))
+        return sql.call("amount", sql.number(INTEGER), whole, sql.number(0))
 
 
 @dataclass
@@ -411,6 +424,13 @@ class Amount(Value):
 
     def _part(self, macro: str) -> SQL:
         return sql.once(self.made, "amount", lambda amount: sql.call(macro, amount))
+
+    def presence(self) -> SQL:
+        def either(amount: SQL) -> SQL:
+            exact = exp.cast(sql.field(amount, "u"), "DOUBLE")
+            return sql.call("coalesce", exact, sql.field(amount, "n"))
+
+        return sql.once(self.made, "amount", either)
 
     def num(self) -> SQL:
         return self._part("as_double")
@@ -637,30 +657,34 @@ def _ordered(order: SQL, comparison: type[exp.Binary]) -> SQL:
 def _by_value(
     one: Value, other: Value, a: SQL, b: SQL, comparison: type[exp.Binary]
 ) -> list[tuple[SQL, SQL]]:
-    def both_are(kinds: tuple[int, ...]) -> SQL | None:
-        if not (one.kinds & set(kinds) and other.kinds & set(kinds)):
+    def both_are(*kinds: int) -> SQL | None:
+        if not (one.kinds & {*kinds} and other.kinds & {*kinds}):
             return None
         tests = [
             Value._is(cls, kinds)
             for side, cls in ((one, a), (other, b))
-            if not side.kinds <= set(kinds)
+            if not side.kinds <= {*kinds}
         ]
         return sql.both(tests)
 
     def by(side: Callable[[Value], SQL]) -> Callable[[], SQL]:
         return lambda: comparison(this=side(one), expression=side(other))
 
-    ways: list[tuple[tuple[int, ...], Callable[[], SQL]]] = [
-        (NUMBERS, lambda: _numbers(one, other, comparison)),
-        ((BOOLEAN,), by(lambda side: side.num())),
-        ((STRING,), by(lambda side: side.lex())),
-        *(((kind,), by(lambda side: side.moment())) for kind in MOMENTS),
+    shared = sorted(one.kinds & other.kinds & {*MOMENTS})
+    dated = both_are(*shared)
+    if len(shared) > 1:  # what is of the same class is compared in the same way
+        dated = sql.both([sql.equal(a, b), Value._is(a, shared)])
+    ways: list[tuple[SQL | None, Callable[[], SQL]]] = [
+        (both_are(*NUMBERS), lambda: _numbers(one, other, comparison)),
+        (both_are(BOOLEAN), by(lambda side: side.num())),
+        (both_are(STRING), by(lambda side: side.lex())),
+        (dated, by(lambda side: side.moment())),
         (
-            DURATIONS,
+            both_are(*DURATIONS),
             lambda: _ordered(_order_of_durations(one, other, comparison), comparison),
         ),
     ]
-    return [(test, made()) for kinds, made in ways if (test := both_are(kinds)) is not None]
+    return [(test, made()) for test, made in ways if test is not None]
 
 
 _LANGSTRING = "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"
