@@ -93,6 +93,13 @@ def test_rules_that_feed_each_other_without_denial_run_together() -> None:
     assert {EX + "told", EX + "lacks"} == stratum.feeds
 
 
+def test_rules_that_do_not_read_each_other_run_together() -> None:
+    told = rule("told", "CONSTRUCT { $this ex:told ?o } WHERE { $this ex:near ?o }")
+    lacking = rule("lacking", "CONSTRUCT { $this ex:lacks ?o } WHERE { $this ex:near ?o }")
+    both = rule("a-both", "CONSTRUCT { $this ex:both ?o } WHERE { $this ex:told ?o ; ex:lacks ?o }")
+    assert [["lacking", "told"], ["a-both"]] == strata(told, both, lacking)
+
+
 def test_a_target_class_is_inferred_before() -> None:
     classed = rule("z-classed", "CONSTRUCT { $this a ex:Hub } WHERE { $this ex:near ?o }")
     hub = Target("targetClass", EX + "Hub")

@@ -222,6 +222,8 @@ class Columns:
         self.limits = limits or Limits()
         self.con = _connected(self.limits)
         self.con.execute("SET enable_progress_bar = false")
+        self.changing = False
+        """Whether changes have begun: until they are kept, no other cursor sees them."""
         self.predicates: dict[str, int] = {}
         self.next_triple = 0
         self.superclasses: list[tuple[str, str]] = []
@@ -510,15 +512,24 @@ class Columns:
         self._filled.clear()
         self._classes.clear()
 
-    def memo(self) -> Memo:
-        """What `recall` needs, beside a rolled-back transaction, to be as now again."""
+    def begin(self) -> Memo:
+        """Begin changes that will be kept together, or undone with what this returns."""
+        self.con.execute("BEGIN")
+        self.changing = True
         return Memo(
             dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants),
             dict(self._filled), set(self._classes), set(self._lower), self._last_term,
         )  # fmt: skip
 
-    def recall(self, memo: Memo) -> None:
-        """Be as at that memo, once the transaction since then is rolled back."""
+    def keep(self) -> None:
+        """Keep what was changed since `begin`."""
+        self.con.execute("COMMIT")
+        self.changing = False
+
+    def undo(self, memo: Memo) -> None:
+        """Be as at `begin` again."""
+        self.con.execute("ROLLBACK")
+        self.changing = False
         self.predicates, self.next_triple, self.superclasses, self._constants = memo[:4]
         self._filled, self._classes, self._lower, self._last_term = memo[4:]
 

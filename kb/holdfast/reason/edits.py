@@ -187,19 +187,17 @@ class Edits:
         """Begin edits that will be kept together or undone together."""
         columns, reasoner = self.columns, self.reasoner
         before = dict(self.__dict__)
-        columns.con.execute("BEGIN")
-        self._before = columns, columns.memo(), reasoner, reasoner.memo(), before
+        self._before = columns, columns.begin(), reasoner, reasoner.memo(), before
 
     def keep(self) -> None:
         """Keep what was done since `begin`."""
-        self.columns.con.execute("COMMIT")
+        self.columns.keep()
         del self._before
 
     def undo(self) -> None:
         """Undo what was done since `begin`."""
         columns, memo, reasoner, counted, before = self._before
-        columns.con.execute("ROLLBACK")
-        columns.recall(memo)
+        columns.undo(memo)
         reasoner.recall(counted)
         self.__dict__.clear()
         self.__dict__.update(before)
@@ -339,10 +337,12 @@ class Edits:
     def _bring_up(self, stratum: Sequence[CompiledRule]) -> None:
         if not any(compiled.deltas for compiled in stratum):
             reached = self._reached(stratum, self._changed.triples)
+            made: list[tuple[int, int, int]] = []
             for compiled in stratum:
                 nodes = reached[compiled.rule.id]
                 if nodes is None or nodes:
-                    self._settle(self._redo(compiled, nodes))
+                    made += self._redo(compiled, nodes)
+            self._settle(made)
             return
         # a triple that lost a ground and is still there may be there by its own support alone
         reached = self._reached(stratum, self._shaken)
@@ -476,7 +476,7 @@ class Edits:
         self.columns.con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE refound AS
-            SELECT n, id AS node, {number} AS rule, venture, basis,
+            SELECT {self.reasoner.found} + n AS n, id AS node, {number} AS rule, venture, basis,
               '{compiled.rule.effect}' AS effect, c, value, bindings
             FROM judged JOIN terms ON n3 = '<' || iri || '>'
             """

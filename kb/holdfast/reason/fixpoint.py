@@ -10,7 +10,7 @@ values that its message may name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
@@ -38,6 +38,7 @@ from holdfast.compile.values import n3_of
 from holdfast.errors import RuleError
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology
+from holdfast.reason.abreast import Task, abreast
 from holdfast.reason.sameness import Edge, joined
 from holdfast.reason.spent import Ledger
 from holdfast.reason.strata import Stratum, strata_of
@@ -47,6 +48,9 @@ from holdfast.vocabulary import HF, IDS, RDF_TYPE
 NO_PARAMS: Mapping[str, int] = MappingProxyType({})
 
 Progress = Callable[[str, int, int], None]
+
+MOST_ABREAST = 4
+"""How many plans run at a time, where there are as many threads."""
 
 MAKING = 20
 """In how many rounds running a recursive stratum may make new terms."""
@@ -74,6 +78,11 @@ class CompiledRule:
     def name(self) -> str:
         """What to call it: the rule's id, or the rule of OWL 2 RL."""
         return self.axioms.name if self.axioms else self.rule.id
+
+    @property
+    def closes_sameness(self) -> bool:
+        """Whether it is what makes owl:sameAs an equivalence."""
+        return self.axioms is not None and self.axioms.closes_sameness
 
     def traced(self, memory: Memory | None = None) -> tuple[Plan, tuple[Template, ...]]:
         """Its plan and templates with lineage."""
@@ -179,6 +188,16 @@ def refused(rule: Rule, refusal: Refusal) -> RuleError:
     )
 
 
+def _reads_all(plan: Plan) -> bool:
+    """Whether a plan reads the triples of every predicate, or all nodes."""
+    return '"*" ' in plan.sql or '"*nodes" ' in plan.sql
+
+
+def _reads_findings(plan: Plan) -> bool:
+    """Whether a plan reads what findings say of themselves."""
+    return bool(_FINDING_TABLES & plan.tables) or _FINDING in plan.constants.values()
+
+
 class Rounds:
     """The rounds of a recursive stratum, which must come to an end."""
 
@@ -230,7 +249,7 @@ class Reasoner:
         self.ledger: Ledger | None = None
         con = columns.con
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE unassessed(node BIGINT);"
+            "CREATE OR REPLACE TABLE unassessed(node BIGINT);"
             "CREATE OR REPLACE TABLE findings(n BIGINT, node BIGINT, rule INTEGER, venture BIGINT,"
             " basis VARCHAR, effect VARCHAR, c TINYINT, value VARCHAR,"
             " bindings MAP(VARCHAR, VARCHAR));"
@@ -263,17 +282,22 @@ class Reasoner:
         )
         done = 0
         for stratum in self.strata:
-            self._run_stratum(stratum)
-            done += len(stratum)
-            if progress:
-                progress("Reasoning", done, len(self.rules))
+            for _ in self._run_stratum(stratum):
+                done += 1
+                if progress:
+                    progress("Reasoning", done, len(self.rules))
         self._tell()
 
-    def _run_stratum(self, stratum: Sequence[CompiledRule]) -> None:
+    def _run_stratum(self, stratum: Sequence[CompiledRule]) -> Iterator[CompiledRule]:
+        """Run a stratum to its fixpoint; gives each rule that has been run."""
         recursive = any(compiled.deltas for compiled in stratum)
         start = self.columns.next_triple
+        if not recursive and len(stratum) > 1 and self._abreast > 1 and self.ledger is None:
+            yield from self._run_abreast(stratum)
+            return
         for compiled in stratum:
             self._run_rule(compiled, compiled.plan, {})
+            yield compiled
         if not recursive:
             return
         self._tell()
@@ -286,24 +310,71 @@ class Reasoner:
                     self._run_rule(compiled, plan, {"delta": delta})
             self._tell()
 
+    @property
+    def _abreast(self) -> int:
+        """How many plans run at a time: one where memory is limited, for each takes of it, or
+        where other cursors do not see what is there."""
+        if self.columns.limits.memory is not None or self.columns.changing:
+            return 1
+        return min(MOST_ABREAST, int(self.columns.value("SELECT current_setting('threads')")))
+
+    def _run_abreast(self, stratum: Sequence[CompiledRule]) -> Iterator[CompiledRule]:
+        """Run rules of which none reads what another makes: their plans several at a time, what
+        they conclude in their order."""
+        alone = [c for c in stratum if _reads_all(c.plan) or c.closes_sameness]
+        for compiled in alone:
+            self._run_rule(compiled, compiled.plan, {})
+            yield compiled
+        if any(map(_reads_findings, (compiled.plan for compiled in stratum))):
+            self._tell()
+        held = self.columns.may_hold
+        others = [c for c in stratum if c not in alone and all(map(held, c.plan.needs))]
+        tasks = [self._task(place, compiled) for place, compiled in enumerate(others)]
+        found = abreast(self.columns.con, tasks, self._abreast)
+        for place, (compiled, answers) in enumerate(zip(others, found, strict=True)):
+            if answers and compiled.rule.kind == "judgement":
+                self._judge(compiled, f'"judged {place}"')
+            elif answers:
+                self._infer(compiled, compiled.plan, f'"answers {place}"')
+            self.columns.con.execute(
+                f'DROP TABLE IF EXISTS "answers {place}"; DROP TABLE IF EXISTS "judged {place}"'
+            )
+            yield compiled
+
+    def _task(self, place: int, compiled: CompiledRule) -> Task[int]:
+        """What puts the findings that a rule comes to into the table "judged <place>", or its
+        solutions into "answers <place>", and tells how many solutions there are."""
+        plan, rule = compiled.plan, compiled.rule
+        for predicate in sorted(plan.tables):
+            self.columns.table(predicate)
+        used = self._bound(plan, {}, rule)
+        judges = rule.kind == "judgement"
+        findings = self._findings_of(compiled, plan) if judges else ""
+
+        def run(con: duckdb.DuckDBPyConnection) -> int:
+            table = "TEMP TABLE answers" if judges else f'TABLE "answers {place}"'
+            made = self._solve(con, table, plan, used, rule)
+            if made and judges:
+                con.execute(f'CREATE OR REPLACE TABLE "judged {place}" AS {findings}')
+            return made
+
+        return run
+
     def _run_rule(self, compiled: CompiledRule, plan: Plan, params: Mapping[str, int]) -> None:
-        if compiled.axioms and compiled.axioms.closes_sameness:
+        if compiled.closes_sameness:
             self._close_sameness(compiled)
             return
-        if (
-            '"*" ' in plan.sql
-            or _FINDING_TABLES & plan.tables
-            or _FINDING in plan.constants.values()
-        ):
+        if _reads_all(plan) or _reads_findings(plan):
             self._tell()
         spent = self.ledger.of(self.number[compiled.rule.id]) if self.ledger else None
         begin = perf_counter()
         answers = self.solved(plan, compiled.rule, params)
         if answers:
             if compiled.rule.kind == "judgement":
-                self._judge(compiled, plan)
+                self.judged(compiled, plan)
+                self._judge(compiled, "judged")
             else:
-                self._infer(compiled, plan)
+                self._infer(compiled, plan, "answers")
         if spent:
             spent.seconds += perf_counter() - begin
             spent.runs += 1
@@ -349,12 +420,24 @@ class Reasoner:
         if '"*nodes" ' in plan.sql:
             self._make_nodes()
         used = self._bound(plan, params, rule)
+        return self._solve(columns.con, f"TEMP TABLE {name}", plan, used, rule)
+
+    def _solve(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        plan: Plan,
+        used: Mapping[str, int],
+        rule: Rule | None,
+    ) -> int:
+        """Make a table of a plan's solutions; returns how many there are. Raises RuleError."""
+        columns = self.columns
         try:
-            with deadline(columns.con, columns.limits.seconds):
-                done = columns.con.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {name} AS"
+            with deadline(con, columns.limits.seconds):
+                done = con.execute(
+                    f"CREATE OR REPLACE {table} AS"
                     f" SELECT * FROM ({plan.sql}) LIMIT {self.rows + 1}",
-                    used,
+                    dict(used),
                 ).fetchone()
         except duckdb.InterruptException as error:
             raise self._unbounded(
@@ -460,12 +543,12 @@ class Reasoner:
             ' WHERE n NOT IN (SELECT n FROM "*nodes")'
         )
 
-    def _infer(self, compiled: CompiledRule, plan: Plan) -> None:
+    def _infer(self, compiled: CompiledRule, plan: Plan, answers: str) -> None:
         for name, kind in plan.columns:
             if kind == "n3":
-                self.columns.add_terms(f'SELECT "v_{name}" FROM answers')
+                self.columns.add_terms(f'SELECT "v_{name}" FROM {answers}')
         for template in compiled.templates:
-            rows, params = self.template_rows(template, plan, "answers")
+            rows, params = self.template_rows(template, plan, answers)
             self.columns.add(template.predicate, rows, self.number[compiled.rule.id], params)
 
     def template_rows(
@@ -493,18 +576,18 @@ class Reasoner:
             params,
         )
 
-    def _judge(self, compiled: CompiledRule, plan: Plan) -> None:
-        self.judged(compiled, plan)
+    def _judge(self, compiled: CompiledRule, found: str) -> None:
+        """Add the findings of a table with the columns of `judged`."""
         con, number = self.columns.con, self.number[compiled.rule.id]
         if self._fresh and number not in self._judged:
-            node = self.columns.append_iris("SELECT n, iri FROM judged", self._found)
-            judged = "judged"
+            node = self.columns.append_iris(f"SELECT n, iri FROM {found}", 0)
+            judged = found
         else:
-            self.columns.add_iris("SELECT iri FROM judged")
+            self.columns.add_iris(f"SELECT iri FROM {found}")
             self._known = True
-            node, judged = "id", "judged JOIN terms ON n3 = '<' || iri || '>'"
+            node, judged = "id", f"{found} JOIN terms ON n3 = '<' || iri || '>'"
         rows = (
-            f"SELECT n, {node} AS node, {number} AS rule, venture, basis,"
+            f"SELECT {self._found} + n AS n, {node} AS node, {number} AS rule, venture, basis,"
             f" '{compiled.rule.effect}' AS effect, c, value, bindings FROM {judged}"
         )
         if number in self._judged:  # in a recursive stratum what was found may be found again
@@ -521,8 +604,13 @@ class Reasoner:
     def judged(self, compiled: CompiledRule, plan: Plan) -> None:
         """Put the findings that the solutions in `answers` come to into the table `judged`.
 
-        Its columns are n, venture, basis, c, value, bindings and iri.
+        Its columns are n, counting from 1, venture, basis, c, value, bindings and iri.
         """
+        findings = self._findings_of(compiled, plan)
+        self.columns.con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {findings}")
+
+    def _findings_of(self, compiled: CompiledRule, plan: Plan) -> str:
+        """The query for the table `judged` over the table `answers`."""
         rule = compiled.rule
         floor = {
             self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()
@@ -552,10 +640,8 @@ class Reasoner:
         )
         chooses = "basis" in texts and len(rule.bases) > 1
         keys = ", ".join(f'"v_{name}"' for name, _ in plan.columns)
-        self.columns.con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT {self._found} + row_number() OVER (ORDER BY place, this, value, said) AS n,
+        return f"""
+            SELECT row_number() OVER (ORDER BY place, this, value, said) AS n,
               venture, basis, c, coalesce(value, this) AS value, bindings,
               '{IDS}finding/' || md5(concat_ws('|', '{rule.id}', basis, this, said)) AS iri
             FROM (
@@ -568,7 +654,6 @@ class Reasoner:
             CROSS JOIN (VALUES {bases}) AS bases(place, basis, concept)
             {"WHERE chosen = concept" if chooses else ""}
             """
-        )
 
     def _tell(self) -> None:
         """Make the findings that are not yet facts facts, for the rules that read them."""
@@ -586,6 +671,11 @@ class Reasoner:
                 cls = finding if predicate == RDF_TYPE else None
                 self.columns.append(predicate, rows, self._told + 1, cls=cls)
         self._told, self._known = self._found, False
+
+    @property
+    def found(self) -> int:
+        """The number of the last finding."""
+        return self._found
 
     def found_more(self) -> None:
         """Take note of findings that an edit brought; they are told already."""

@@ -102,7 +102,8 @@ def _batches(
     outgoing: Mapping[str, Sequence[str]],
     axioms: Mapping[str, Axiom],
 ) -> list[frozenset[str]]:
-    """What runs together: components of rules alone, but as many axioms at once as can be.
+    """What runs together: recursive rules alone, of the others as many at once as can be, and so
+    of axioms.
 
     Axioms that say of what kind things are come after those that relate them, so that most run
     once.
@@ -130,16 +131,21 @@ def _batches(
             pending = left
             if batch:
                 batches.append(frozenset(batch))
+        plain: set[str] = set()
+        circles: list[Sequence[str]] = []
         left = []
         for component in pending:
             mixed = {axioms[name].types for name in component if name in axioms} == {False, True}
             with_rule = any(name not in axioms for name in component)
-            if (with_rule or mixed) and ready(component):
-                batches.append(frozenset(component))
-                done.update(component)
-            else:
+            if not ((with_rule or mixed) and ready(component)):
                 left.append(component)
+            elif len(component) > 1 or component[0] in outgoing[component[0]]:
+                circles.append(component)
+            else:
+                plain.update(component)
         pending = left
+        batches += [frozenset(batch) for batch in (plain, *circles) if batch]
+        done.update(plain, *circles)
     return batches
 
 
