@@ -458,8 +458,10 @@ class Columns:
         """Look up the ids of many terms at once, so that `id_of` has them at hand."""
         wanted = [n3 for n3 in dict.fromkeys(n3s) if n3 not in self._constants]
         if wanted:
-            self.add_terms("SELECT unnest($wanted)", {"wanted": wanted})
             self._constants |= self.ids_of(wanted)
+        if fresh := [n3 for n3 in wanted if n3 not in self._constants]:
+            self.add_terms("SELECT unnest($fresh)", {"fresh": fresh})
+            self._constants |= self.ids_of(fresh)
 
     # -- tables ----------------------------------------------------------------------------------
 

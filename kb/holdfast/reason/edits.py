@@ -80,6 +80,9 @@ class Edits:
         ids = self.columns.ids_of(f"<{iri}>" for pair in self.columns.superclasses for iri in pair)
         for low, high in self.columns.superclasses:
             self._above[ids[f"<{low}>"]].append(ids[f"<{high}>"])
+        kinds = [f"<{key.removeprefix('a ')}>" for key in schema_keys() if key.startswith("a ")]
+        self.columns.learn(kinds)
+        self._kinds = {self.columns.id_of(kind) for kind in kinds}
         # equal things share all that is known of each: too much to follow triple by triple
         self._equals = bool(self.columns.value(f"SELECT count(*) FROM {self.columns.table(SAME)}"))
         if not self._equals:
@@ -237,11 +240,8 @@ class Edits:
     def _is_schema(self) -> bool:
         """Whether the edit alters axioms."""
         changed = self._changed.triples
-        kinds = self.columns.ids_of(
-            f"<{key.removeprefix('a ')}>" for key in schema_keys() if key.startswith("a ")
-        )
         altered = {value for _, value in changed.get(RDF_TYPE, ())}
-        return bool(altered & {*kinds.values()}) or any(changed.get(key) for key in schema_keys())
+        return bool(altered & self._kinds) or any(changed.get(key) for key in schema_keys())
 
     # -- triples ---------------------------------------------------------------------------------
 
