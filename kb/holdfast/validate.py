@@ -19,10 +19,11 @@ from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_valu
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError
 from holdfast.memory import Memory, usual_memory
+from holdfast.queries import term_of
 from holdfast.reason.entailment import entail
 from holdfast.reason.examination import Examination
 from holdfast.reason.inferring import Inference, Inferred
-from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes, term_of
+from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes
 from holdfast.sources import files_in
 from holdfast.vocabulary import OWL, SH, XSD
 

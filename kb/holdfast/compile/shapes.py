@@ -230,7 +230,7 @@ class _Statement:
 
     def solve(self, query: Query, pattern: CompValue, bound: Callable[[], Relation]) -> Relation:
         """The solutions of a query's pattern where some variables have a value."""
-        self.compilation.node = self.shapes.label(query.node)
+        self.compilation.node = n3_of(query.node)
         return self.compilation.run(pattern, bound)
 
     def key(self, term: Identifier) -> str:

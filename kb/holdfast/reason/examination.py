@@ -50,12 +50,12 @@ class Examination:
 
         def kept() -> Any:
             lasting[:] = self.compiled(node, compute)
-            values = [shape_plan_to_json(plan, self.shapes.numbers) for plan in lasting]
+            values = [shape_plan_to_json(plan) for plan in lasting]
             return values if all(value is not None for value in values) else None
 
         found = self.shapes.remember(node, f"plans {what}", kept)
         if not lasting and found is not None:
-            lasting = [shape_plan_from_json(value, self.shapes.nodes) for value in found]
+            lasting = [shape_plan_from_json(value) for value in found]
         elif not lasting and found is None:
             lasting = self.compiled(node, compute)
         self._plans[key] = lasting

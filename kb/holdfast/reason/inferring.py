@@ -172,7 +172,8 @@ class Inference:
         """A query for the triples that one line of a template makes of solutions."""
         columns, joins = [], ""
         kinds = dict(plan.plan.columns)
-        row = "".join(f', "v_{name}"' for name in sorted(kinds))
+        # an empty text where there is no value, for concat_ws would close the gap
+        row = "".join(f""", coalesce("v_{name}"::VARCHAR, '')""" for name in sorted(kinds))
         store = self.examination.columns
         for letter, term in zip("spo", triple, strict=True):
             if isinstance(term, Variable) and str(term) not in kinds:
@@ -182,7 +183,7 @@ class Inference:
             elif isinstance(term, Variable | BNode):
                 text = f'"v_{term}"'
                 if isinstance(term, BNode):  # one node for each solution, the same in each round
-                    name = self.examination.shapes.label(rule.node).replace("'", "''")
+                    name = n3_of(rule.node).replace("'", "''")
                     text = f"'_:' || md5(concat_ws('|', '{name}', '{term}'{row}))"
                 store.add_terms(f"SELECT {text} FROM {solutions}")
                 joins += f" LEFT JOIN terms t_{letter} ON t_{letter}.n3 = {text}"
