@@ -1278,10 +1278,10 @@ def _forbidden(algebra: CompValue, query: Query, bound: frozenset[str]) -> str:
             return next((wrong for part in node if (wrong := inside(part))), "")
         if not isinstance(node, CompValue):
             return ""
-        if node.name in ("Minus", "ServiceGraphPattern"):
-            return "with MINUS" if node.name == "Minus" else "with SERVICE"
-        if node.name == "values":
-            return "with VALUES"
+        if node.name == "ServiceGraphPattern":
+            return "with SERVICE"
+        if node.name in ("Minus", "values") and bound:
+            return f"with {node.name.upper()}"
         if node.name == "Extend" and str(node.var) in bound:
             made = isinstance(node.expr, Variable) and str(node.expr).startswith("__agg_")
             if not made:

@@ -307,6 +307,14 @@ ex:chain a sh:SPARQLRule ; sh:construct '''CONSTRUCT { ?last ex:next ?n . ?n ex:
     assert sorted(short(i.predicate) for i in made) == ["head", *["next"] * 3, *["value"] * 4]
 
 
+def test_a_rule_of_no_shape_may_say_what_pre_bound_queries_may_not(write: Write) -> None:
+    rules = """ex:R a sh:SPARQLRule ; sh:construct '''CONSTRUCT { ?x ex:pays ?y } WHERE
+      { ?x ex:funds ?y MINUS { ?y ex:funds ?x } VALUES ?x { ex:council ex:club } }''' ."""
+    data = "ex:council ex:funds ex:trust . ex:club ex:funds ex:pool . ex:pool ex:funds ex:club ."
+    found = added(write("d.ttl", data), write("s.ttl", rules))
+    assert {("council", "pays", "trust")} == found
+
+
 def test_a_gap_in_a_solution_makes_another_node(write: Write) -> None:
     data = "ex:trust ex:lead 1 . ex:trust ex:funder 1 ."
     query = "{ $this ex:lead ?a } UNION { $this ex:funder ?b }"

@@ -458,6 +458,23 @@ def test_kept_plans_go_with_the_place_of_shapes_whose_iris_are_relative(
         assert f"<{(tmp_path / place).as_uri()}/sport>" == result.focus
 
 
+def test_properties_and_variables_may_differ_in_case_alone(write: Write) -> None:
+    data = "ex:food-bank a ex:Venture ; ex:Lead ex:council ; ex:lead ex:trust ."
+    shapes = """ex:S sh:targetClass ex:Venture ; ex:Most 1 ; ex:most 2 ;
+  sh:property [ sh:path ex:lead ; sh:hasValue ex:trust ] ,
+    [ sh:path ex:Lead ; sh:in ( ex:trust ) ] ;
+  sh:sparql [ sh:message "{?A} {?a}" ;
+    sh:select "SELECT $this ?a ?A { $this ex:Lead ?A ; ex:lead ?a }" ] .
+ex:Limit a sh:ConstraintComponent ; sh:parameter [ sh:path ex:Most ] , [ sh:path ex:most ] ;
+  sh:validator [ a sh:SPARQLAskValidator ; sh:message "{$Most} {$most}" ;
+    sh:ask "ASK { FILTER($Most > $most) }" ] ."""
+    report = validate([write("d.ttl", data)], [write("s.ttl", shapes)])
+    assert ["1 2", "A value of Lead must be one of trust.",
+            "https://example.org/council https://example.org/trust"] == sorted(
+        str(message) for result in report.results for message in result.messages
+    )  # fmt: skip
+
+
 def test_every_run_writes_the_same(write: Write) -> None:
     """A parser names blank nodes by chance; what is told about them may not depend on it."""
     data = write("d.ttl", "".join(f"[] a ex:Venture ; ex:partner {n} .\n" for n in range(9)))

@@ -23,6 +23,7 @@ import duckdb
 from holdfast.columns.arithmetic import ARITHMETIC
 from holdfast.columns.hashes import HASHES
 from holdfast.columns.moments import MOMENTS
+from holdfast.columns.names import quoted
 from holdfast.columns.terms import (
     BLANK,
     BOOLEAN,
@@ -736,6 +737,7 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     wanted: dict[str, Any] = {
         "temp_directory": str(folder / f"holdfast-{uuid4().hex}"),
         "max_temp_directory_size": MOST_ON_DISK,
+        "autoinstall_known_extensions": False,  # nothing is fetched from the web
     }
     if limits.memory is not None:
         wanted["memory_limit"] = limits.memory
@@ -753,8 +755,3 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
 def _patterned(file: Path) -> bool:
     """Whether DuckDB would read the name of a file as a pattern for several."""
     return any(sign in str(file.resolve()) for sign in "*?[{")
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

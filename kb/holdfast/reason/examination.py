@@ -11,7 +11,8 @@ from rdflib.term import Identifier
 
 from holdfast.columns import Columns
 from holdfast.columns.deadline import deadline
-from holdfast.columns.store import SUBCLASS, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import SUBCLASS
 from holdfast.compile import Refusal
 from holdfast.compile.kept import shape_plan_from_json, shape_plan_to_json
 from holdfast.compile.prebound import SHAPES_TABLE
