@@ -761,7 +761,10 @@ class Shapes:
         told = [query.form, query.text, repr(query.prefixes), repr(sorted(bound))]
         found = self.memory.remember("faults of a query", told, faults)
         if found:
-            self._refuse(query.node, f"has a query {found[0]}.", found[1])
+            itself = self.describe(query.node).startswith("the query")
+            self._refuse(
+                query.node, f"{'is one' if itself else 'has a query'} {found[0]}.", found[1]
+            )
 
     def _prefixes(self, node: Identifier) -> tuple[tuple[str, str], ...]:
         """The prefixes of a query: sh:prefixes, owl:imports from there, sh:declare (§5.2.2)."""

@@ -74,6 +74,7 @@ def path_of(dice: random.Random, depth: int = 2) -> str:
     return f"[ sh:{name}Path {inner} ]"
 
 
+# DISTINCT where a solution may come twice: that is two results (§5.3.2), of which pySHACL tells one
 QUERIES = [
     "SELECT $this ?value { $this ex:partner ?value FILTER NOT EXISTS { ?value ex:lead $this } }",
     "SELECT $this ?value { $this ex:partner ?value OPTIONAL { ?value ex:name ?n }"
@@ -82,11 +83,11 @@ QUERIES = [
     "SELECT $this (COUNT(DISTINCT ?x) AS ?value) { $this ex:partner|ex:lead ?x } GROUP BY $this"
     " HAVING (COUNT(DISTINCT ?x) > 1)",
     "SELECT DISTINCT $this ?value { { $this ex:lead ?value } UNION { ?value ex:lead $this } }",
-    "SELECT $this ?value { { SELECT $this (MAX(?b) AS ?value) { $this ex:budget ?b }"
+    "SELECT DISTINCT $this ?value { { SELECT $this (MAX(?b) AS ?value) { $this ex:budget ?b }"
     " GROUP BY $this } $this ex:spent ?s FILTER(?s > ?value) }",
     "SELECT $this ?path ?value { $this ?path ?value FILTER(isLiteral(?value) && lang(?value)"
     " = 'en') }",
-    "SELECT $this ?value { $this ex:name ?n BIND(STRLEN(STR(?n)) AS ?value) FILTER(?value > 3) }",
+    "SELECT DISTINCT $this ?value { $this ex:name ?n BIND(STRLEN(STR(?n)) AS ?value) FILTER(?value > 3) }",
 ]
 
 
