@@ -356,7 +356,6 @@ IN_RULES: dict[str, Failing] = {
     "misspelt term of SHACL": lambda: run_rules(
         with_shape("  sh:property [ sh:path hf:boundary ; sh:minCout 1 ]")
     ),
-    "closed shape": lambda: run_rules(with_shape('  sh:message "More." ; sh:closed true')),
     "ill-formed shape": lambda: run_rules(
         with_shape('  sh:property [ sh:path hf:boundary ; sh:minCount "one" ]')
     ),
