@@ -14,7 +14,7 @@ from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.store import quoted
+from holdfast.columns.names import column_of, quoted
 from holdfast.compile import Dataset, Plan, Refusal, compile_query
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError
@@ -221,10 +221,10 @@ class _Asked:
         selected, joins = [], []
         for place, name in enumerate(names):
             if kinds[name] == "id":
-                joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
+                joins.append(f" LEFT JOIN terms t{place} ON t{place}.id = a.{column_of(name)}")
                 selected.append(f"t{place}.n3")
             else:
-                selected.append(f'a."v_{name}"')
+                selected.append(f"a.{column_of(name)}")
         order = ' ORDER BY a."v_#order"' if ordered else ""
         chosen = ", ".join(selected) or "1"
         return f"SELECT {chosen} FROM ({plan.sql}) AS a{''.join(joins)}{order} {more}", names

@@ -14,7 +14,7 @@ from rdflib import Literal, URIRef
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns, Limits, check_terms
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted
 from holdfast.errors import HoldfastError, ShapeError, SourceError
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.queries import QuerySyntaxError, read_update

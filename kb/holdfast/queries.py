@@ -17,6 +17,7 @@ from itertools import count
 from threading import RLock
 from typing import Any
 
+import pyoxigraph as ox
 import rdflib
 from pyparsing import ParseException, ParseResults, Suppress
 from rdflib import BNode, Literal, URIRef, Variable
@@ -30,6 +31,7 @@ from rdflib.plugins.sparql.algebra import (
 )
 from rdflib.plugins.sparql.operators import simplify
 from rdflib.plugins.sparql.parserutils import CompValue, Expr, Param
+from rdflib.term import Identifier
 
 
 class _AsWritten:
@@ -38,20 +40,33 @@ class _AsWritten:
     def __init__(self) -> None:
         self._lock = RLock()
         self._noise = logging.getLogger("rdflib.term")
-        self._before = True
+        self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
         self._lock.acquire()
+        self._before.append((self._noise.disabled, rdflib.NORMALIZE_LITERALS))
         self._noise.disabled = True  # an ill-typed literal is SPARQL's own business
-        self._before, rdflib.NORMALIZE_LITERALS = rdflib.NORMALIZE_LITERALS, False
+        rdflib.NORMALIZE_LITERALS = False
 
     def __exit__(self, *_: object) -> None:
-        rdflib.NORMALIZE_LITERALS = self._before
-        self._noise.disabled = False
+        self._noise.disabled, rdflib.NORMALIZE_LITERALS = self._before.pop()
         self._lock.release()
 
 
 _as_written = _AsWritten()
+
+
+def term_of(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> Identifier:
+    """A parsed term, its lexical form kept as it is spelt."""
+    if isinstance(term, ox.NamedNode):
+        return URIRef(term.value)
+    if isinstance(term, ox.BlankNode):
+        return BNode(term.value)
+    assert isinstance(term, ox.Literal)
+    if term.language:
+        return Literal(term.value, lang=term.language)
+    with _as_written:
+        return Literal(term.value, datatype=URIRef(term.datatype.value))
 
 
 class QuerySyntaxError(Exception):

@@ -306,11 +306,6 @@ class _Writer:
         """What violates a constraint, as groups that have a solution for each violation; `value` is
         the value at fault, if there is one."""
         kind = c.kind
-        if kind == "closed":
-            self.refuse(
-                shape, "has sh:closed, which would find what rules conclude, too.",
-                "Say of each property that must not be there sh:maxCount 0.",
-            )  # fmt: skip
         if kind not in CORE:
             self.refuse(
                 shape, f"has sh:{kind}, which is not SHACL Core." if kind != "custom"
@@ -335,6 +330,11 @@ class _Writer:
                 yield _Body((), _plain(f"sameTerm({focus}, {wanted})").denial())
             else:
                 yield _Body((), _exists(f"{focus} {path} {wanted}").denial())
+        elif kind == "closed":
+            node = focus if shape.path is None else f"?_node{depth + 1}"
+            first = () if shape.path is None else (f"{focus} {path} {node} .",)
+            others = "|".join(self.iri(str(known)) for known in c.values)
+            yield _Body((*first, f"{node} !({others}) {value} ."))
         elif kind == "uniqueLang":
             inner = _variable(shape, depth)
             names, way = self.grouped(focus)

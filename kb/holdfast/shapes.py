@@ -37,6 +37,7 @@ from holdfast.queries import (
     members,
     names_in,
     read_query,
+    term_of,
     with_triple_terms,
 )  # fmt: skip
 from holdfast.sources import line_of, quads_in
@@ -278,17 +279,24 @@ class Statements:
         self.triples: dict[Identifier, dict[str, list[Identifier]]] = {}
         self.files: dict[Identifier, File] = {}
         self.subjects: dict[str, list[Identifier]] = {}
+        self._named: dict[str, BNode] = {}
 
     def read(self, file: File) -> None:
         """Add the triples of one file, whatever graph they stand in. Raises SourceError."""
         for quad in quads_in(file):
-            subject, predicate = term_of(quad.subject), str(quad.predicate.value)
+            subject, predicate = self._term(quad.subject), str(quad.predicate.value)
             values = self.triples.setdefault(subject, {}).setdefault(predicate, [])
-            value = term_of(quad.object)
+            value = self._term(quad.object)
             if value not in values:
                 values.append(value)
                 self.files.setdefault(subject, file)
                 self.subjects.setdefault(predicate, []).append(subject)
+
+    def _term(self, term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> Identifier:
+        """A term; blank nodes are numbered, so that they are called the same in every run."""
+        if isinstance(term, ox.BlankNode):
+            return self._named.setdefault(term.value, BNode(f"s{len(self._named) + 1}"))
+        return term_of(term)
 
     def all(self, node: Identifier, predicate: str) -> list[Identifier]:
         """The values of a predicate of a node: IRIs and literals in order, then blank nodes."""
@@ -322,21 +330,8 @@ class Statements:
         ]
 
 
-def term_of(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> Identifier:
-    """A parsed term, its lexical form kept as it is spelt."""
-    if isinstance(term, ox.NamedNode):
-        return URIRef(term.value)
-    if isinstance(term, ox.BlankNode):
-        return BNode(term.value)
-    assert isinstance(term, ox.Literal)
-    if term.language:
-        return Literal(term.value, lang=term.language)
-    return Literal(term.value, datatype=URIRef(term.datatype.value), normalize=False)
-
-
 def _order(term: Identifier) -> tuple[bool, str, str, str]:
-    """What sorts terms the same in every run. Blank nodes stay as they stand in the files, for
-    what they are called changes with each reading, and plans are kept from run to run."""
+    """What sorts terms the same in every run. Blank nodes stay as they stand in the files."""
     if isinstance(term, BNode):
         return True, "", "", ""
     language = getattr(term, "language", None) or ""
@@ -374,38 +369,20 @@ class Shapes:
     # -- remembering -----------------------------------------------------------------------------
 
     @cached_property
-    def nodes(self) -> list[str]:
-        """The blank nodes of the shapes graph in the order of its files."""
-        every = dict.fromkeys(
-            term
-            for subject, facts in self.statements.triples.items()
-            for term in (subject, *(value for values in facts.values() for value in values))
-            if isinstance(term, BNode)
-        )
-        return [f"_:{node}" for node in every]
-
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The place of each blank node in `nodes`."""
-        return {node: place for place, node in enumerate(self.nodes)}
-
-    @cached_property
     def _digest(self) -> str:
         digest = sha256(b"advanced" if self.advanced else b"")
         for file in self.files:
-            digest.update(file.read_bytes())
+            text = file.read_bytes()  # what it says depends on its place, if its IRIs are relative
+            digest.update(f"{file.resolve().as_uri()} {len(text)} ".encode())
+            digest.update(text)
         return digest.hexdigest()
-
-    def label(self, node: Identifier) -> str:
-        """A name for a node that is the same in every run."""
-        return f"_{self.numbers.get(f'_:{node}')}" if isinstance(node, BNode) else str(node)
 
     def remember(self, node: Identifier, kind: str, compute: Callable[[], Any]) -> Any:
         """The JSON value that `compute` gives for a node, worked out only if the shapes graph has
         changed since it was known."""
         if any(str(file) == "-" for file in self.files):
             return compute()
-        return self.memory.remember(kind, [self._digest, self.label(node)], compute)
+        return self.memory.remember(kind, [self._digest, node.n3()], compute)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -784,7 +761,10 @@ class Shapes:
         told = [query.form, query.text, repr(query.prefixes), repr(sorted(bound))]
         found = self.memory.remember("faults of a query", told, faults)
         if found:
-            self._refuse(query.node, f"has a query {found[0]}.", found[1])
+            itself = self.describe(query.node).startswith("the query")
+            self._refuse(
+                query.node, f"{'is one' if itself else 'has a query'} {found[0]}.", found[1]
+            )
 
     def _prefixes(self, node: Identifier) -> tuple[tuple[str, str], ...]:
         """The prefixes of a query: sh:prefixes, owl:imports from there, sh:declare (§5.2.2)."""
@@ -1301,10 +1281,10 @@ def _forbidden(algebra: CompValue, query: Query, bound: frozenset[str]) -> str:
             return next((wrong for part in node if (wrong := inside(part))), "")
         if not isinstance(node, CompValue):
             return ""
-        if node.name in ("Minus", "ServiceGraphPattern"):
-            return "with MINUS" if node.name == "Minus" else "with SERVICE"
-        if node.name == "values":
-            return "with VALUES"
+        if node.name == "ServiceGraphPattern":
+            return "with SERVICE"
+        if node.name in ("Minus", "values") and bound:
+            return f"with {node.name.upper()}"
         if node.name == "Extend" and str(node.var) in bound:
             made = isinstance(node.expr, Variable) and str(node.expr).startswith("__agg_")
             if not made:

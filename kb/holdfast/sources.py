@@ -272,7 +272,8 @@ def lines_of(files: Iterable[Path], terms: Iterable[str]) -> dict[str, tuple[Pat
                         named = _SUBJECT.match(line)
                         if not named:
                             continue
-                        names = [named[1] or prefixes.get(named[2], "") + named[3]]
+                        prefix, local = named[2], named[3]
+                        names = [named[1] if prefix is None else prefixes.get(prefix, "") + local]
                     else:
                         names = _QUOTED.findall(line)
                     for name in names:

@@ -15,14 +15,16 @@ from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns, Limits
+from holdfast.columns.names import column_of
 from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_values, constraints_of
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError
 from holdfast.memory import Memory, usual_memory
+from holdfast.queries import term_of
 from holdfast.reason.entailment import entail
 from holdfast.reason.examination import Examination
 from holdfast.reason.inferring import Inference, Inferred
-from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes, term_of
+from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes
 from holdfast.sources import files_in
 from holdfast.vocabulary import OWL, SH, XSD
 
@@ -376,8 +378,8 @@ class _Validation:
         columns, joins = [], ""
         for place, (name, kind) in enumerate(plan.plan.columns):
             if kind == "id":
-                joins += f' LEFT JOIN terms t{place} ON t{place}.id = f."v_{name}"'
-            columns.append(f"t{place}.n3" if kind == "id" else f'f."v_{name}"')
+                joins += f" LEFT JOIN terms t{place} ON t{place}.id = f.{column_of(name)}"
+            columns.append(f"t{place}.n3" if kind == "id" else f"f.{column_of(name)}")
         rows = self.columns.rows(
             f"SELECT n, {', '.join(columns)} FROM found f JOIN {focus} ON this = f.v_this{joins}"
         )

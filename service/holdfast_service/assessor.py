@@ -21,7 +21,8 @@ from holdfast import errors
 from holdfast.assess import Assessment, Contradiction, Finding, VentureAssessment, assess
 from holdfast.assess import judged_ventures as judged
 from holdfast.columns import Limits
-from holdfast.columns.store import AS_OF, STATED, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import AS_OF, STATED
 from holdfast.compare import compare
 from holdfast.errors import HoldfastError
 from holdfast.explain import advice_for, explain, why_not

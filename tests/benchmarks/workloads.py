@@ -21,7 +21,7 @@ from rdflib.namespace import SH
 from rdflib.term import Node
 
 from holdfast.assess import assess
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted
 from holdfast.shipped import shipped_folder
 from holdfast.synth import DRAWN_UP, write_register
 from lubm import write_universities

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import pyoxigraph as ox
 import pytest
@@ -27,7 +28,8 @@ from holdfast.store import RemoteStore, Store
 from holdfast.tables.importing import import_register
 from holdfast.tables.package import read_mapping
 from holdfast.tables.problems import TableError
-from holdfast.vocabulary import HF, IDS
+from holdfast.validate import infer, validate
+from holdfast.vocabulary import HF, IDS, SH
 from holdfast_service.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -354,7 +356,6 @@ IN_RULES: dict[str, Failing] = {
     "misspelt term of SHACL": lambda: run_rules(
         with_shape("  sh:property [ sh:path hf:boundary ; sh:minCout 1 ]")
     ),
-    "closed shape": lambda: run_rules(with_shape('  sh:message "More." ; sh:closed true')),
     "ill-formed shape": lambda: run_rules(
         with_shape('  sh:property [ sh:path hf:boundary ; sh:minCount "one" ]')
     ),
@@ -485,12 +486,62 @@ IN_SETTINGS: dict[str, Failing] = {
     "against another": lambda: settled("timeout = 90\ntimeout_most = 60"),
 }
 
+SHAPE = "ex:VentureShape a sh:NodeShape ; sh:targetClass hf:Venture ; "
+
+
+def with_shapes(body: str, *, more: str = "", **options: Any) -> object:
+    """A small register held against a shape with this body."""
+    text = f"@prefix sh: <{SH}> .\n{SHAPE}{body} .\n{more}"
+    told = options.pop("infer", False)
+    data, shapes = [written("register.ttl", HARBOUR)], [written("shapes.ttl", text)]
+    return infer(data, shapes, **options) if told else validate(data, shapes, **options)
+
+
+def asking(query: str, **options: Any) -> object:
+    """The same with a query."""
+    return with_shapes(f'sh:sparql [ sh:select "{query}" ]', **options)
+
+
+def ruled(body: str) -> object:
+    """The same with a rule."""
+    return with_shapes(f"sh:rule [ {body} ]", infer=True)
+
+
+IN_SHAPES: dict[str, Callable[[], object]] = {
+    "a count that is none": lambda: with_shapes('sh:property [ sh:path ex:a ; sh:minCount "1" ]'),
+    "a property shape without a path": lambda: with_shapes("sh:property [ sh:minCount 1 ]"),
+    "a path that is none": lambda: with_shapes("sh:property [ sh:path [ sh:inverse ex:a ] ]"),
+    "a list that is none": lambda: with_shapes("sh:in ex:harbour"),
+    "two where one may be": lambda: with_shapes("sh:datatype xsd:string, xsd:date"),
+    "a shape that refers to itself": lambda: with_shapes("sh:node ex:VentureShape"),
+    "a query that is none": lambda: asking("SELECT $this WHERE { $this hf:boundary"),
+    "what SHACL forbids": lambda: asking("SELECT $this { $this ?p ?o MINUS { ?o ?p $this } }"),
+    "a sub-SELECT that hides the node": lambda: asking(
+        "SELECT $this { { SELECT ?o { $this ?p ?o } } }"
+    ),
+    "a path where there is none": lambda: asking("SELECT $this { $this $PATH ?o }"),
+    "a function that nobody declares": lambda: asking("SELECT $this { FILTER(<urn:x:f>($this)) }"),
+    "an expression that is none": lambda: with_shapes("sh:expression [ sh:maximum ex:a ]"),
+    "a target that is none": lambda: with_shapes("sh:target [ a ex:Target ]", advanced=True),
+    "a rule that is none": lambda: ruled("a ex:Rule"),
+    "a rule without end": lambda: ruled(
+        "a sh:SPARQLRule ; sh:construct 'CONSTRUCT { ?x <urn:x:next> [] }"
+        " WHERE { { BIND($this AS ?x) } UNION { ?y <urn:x:next> ?x } }'"
+    ),
+    "a shape that is not there": lambda: with_shapes("sh:closed false", only=["urn:x:none"]),
+    "an entailment that is not known": lambda: with_shapes(
+        "sh:closed false", more="<> sh:entailment <http://www.w3.org/ns/entailment/OWL-Direct> ."
+    ),
+    "shapes too deep": lambda: with_shapes("sh:node [ sh:node [ sh:closed false ] ]", depth=1),
+}
+
 SCENARIOS = {
     f"{section}: {name}": scenario
     for section, scenarios in (
         ("Sources", IN_SOURCES),
         ("Registers", IN_REGISTERS),
         ("Rules", IN_RULES),
+        ("Shapes", IN_SHAPES),
         ("Questions", IN_QUESTIONS),
         ("Stores", IN_STORES),
         ("Queries", IN_QUERIES),
@@ -577,7 +628,8 @@ def test_an_error_says_on_one_line_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SCENARIOS if name.startswith(("Sources", "Registers", "Rules"))]
+    "name",
+    [name for name in SCENARIOS if name.startswith(("Sources", "Registers", "Rules", "Shapes"))],
 )
 def test_an_error_in_a_file_names_the_file(refusals: dict[str, HoldfastError], name: str) -> None:
     assert refusals[name].where

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdfast.columns import Columns
+from holdfast.columns.names import quoted
 from holdfast.compile import Dataset, Refusal, compile_pattern, compile_query, compile_rule
 from holdfast.ontology import read_ontology
 from holdfast.queries import QuerySyntaxError, read_query
@@ -195,6 +196,9 @@ PREBOUND = [
     "SELECT $this ?w { { $this ex:lead ?w } UNION { ?w ex:partner ex:trust } }",
     "SELECT $this ?w { { $this ex:lead ?w } UNION { ?w ex:partner ex:trust FILTER(?w != $this) } }",
     "SELECT $this ?l { ?x ex:in ex:region OPTIONAL { ?l ex:lead ?o FILTER(?l = $this) } }",
+    "SELECT $this ?l { OPTIONAL { $this ex:lead ?l } }",
+    "SELECT $this { OPTIONAL { $this ex:lead ?l } OPTIONAL { $this ex:area ?a }"
+    " FILTER(!BOUND(?l) || !BOUND(?a)) }",
     "SELECT $this ?n { { SELECT $this (COUNT(?p) AS ?n) { $this ex:partner ?p } GROUP BY $this } }",
     "SELECT $this ?p { $this ex:partner ?p FILTER NOT EXISTS { ?w ex:lead ?p"
     " FILTER(?w != $this) } }",
@@ -408,7 +412,7 @@ def _triples_of(bench: Bench) -> dict[int, tuple[str, str, str, int]]:
     rows = bench.columns.rows(
         "SELECT t, s.n3, p.n3, o.n3, c FROM ("
         + " UNION ALL ".join(
-            f'SELECT t, s, {number} AS p, o, c FROM "{predicate}"'
+            f"SELECT t, s, {number} AS p, o, c FROM {quoted(predicate)}"
             for predicate, number in bench.columns.predicates.items()
         )
         + ") AS x JOIN terms s ON s.id = x.s JOIN terms p ON p.id = x.p JOIN terms o ON o.id = x.o"
@@ -580,7 +584,7 @@ def _inferred(columns: Columns, rules: list[Rule]) -> set[str]:
         for s, p, o in columns.rows(
             "SELECT s.n3, p.n3, o.n3 FROM ("
             + " UNION ALL ".join(
-                f'SELECT s, {number} AS p, o FROM "{predicate}"'
+                f"SELECT s, {number} AS p, o FROM {quoted(predicate)}"
                 for predicate, number in columns.predicates.items()
             )
             + ") AS x JOIN terms s ON s.id = x.s JOIN terms p ON p.id = x.p"

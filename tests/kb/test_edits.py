@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.columns import Columns, project
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted
 from holdfast.errors import RuleError
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Reasoner, reason

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.columns import Columns, Limits
-from holdfast.columns.store import STATED, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import STATED
 from holdfast.errors import RuleError
 from holdfast.reason import Inconsistency, Reasoner, entail
 from holdfast.reason.proof import Proofs

@@ -20,7 +20,8 @@ from rdflib import BNode, Graph, Literal, URIRef
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.store import STATED, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import STATED
 from holdfast.reason import entail
 from holdfast.vocabulary import OWL, RDF_TYPE, RDFS
 

@@ -69,7 +69,7 @@ VALUES = {
     "ex:says": [*STRINGS, *TAGGED],
     "ex:met": [*DATES, *TIMES],
 }
-NAMES = ["?a", "?b", "?c", "?d", "?e"]
+NAMES = ["?a", "?A", "?b", "?c", "?d"]
 
 
 def random_data(chance: Random) -> str:

@@ -307,6 +307,36 @@ ex:chain a sh:SPARQLRule ; sh:construct '''CONSTRUCT { ?last ex:next ?n . ?n ex:
     assert sorted(short(i.predicate) for i in made) == ["head", *["next"] * 3, *["value"] * 4]
 
 
+def test_a_rule_of_no_shape_may_say_what_pre_bound_queries_may_not(write: Write) -> None:
+    rules = """ex:R a sh:SPARQLRule ; sh:construct '''CONSTRUCT { ?x ex:pays ?y } WHERE
+      { ?x ex:funds ?y MINUS { ?y ex:funds ?x } VALUES ?x { ex:council ex:club } }''' ."""
+    data = "ex:council ex:funds ex:trust . ex:club ex:funds ex:pool . ex:pool ex:funds ex:club ."
+    found = added(write("d.ttl", data), write("s.ttl", rules))
+    assert {("council", "pays", "trust")} == found
+
+
+def test_a_gap_in_a_solution_makes_another_node(write: Write) -> None:
+    data = "ex:trust ex:lead 1 . ex:trust ex:funder 1 ."
+    query = "{ $this ex:lead ?a } UNION { $this ex:funder ?b }"
+    rules = f"""ex:R a sh:NodeShape ; sh:targetNode ex:trust ; sh:rule [ a sh:SPARQLRule ;
+      sh:construct "CONSTRUCT {{ [] ex:a ?a ; ex:b ?b }} WHERE {{ {query} }}" ] ."""
+    made = infer([write("d.ttl", data)], [write("s.ttl", rules)])
+    assert 2 == len({triple.subject for triple in made})
+
+
+def test_what_a_template_says_is_kept_as_it_is_spelt(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = """ex:R a sh:NodeShape ; sh:targetNode ex:trust ; sh:rule [ a sh:SPARQLRule ;
+      sh:construct "CONSTRUCT { $this ex:code 007 ; ex:size 'many'^^xsd:integer } WHERE {}" ] ."""
+    declared = """ex: sh:declare [ sh:prefix "xsd" ;
+      sh:namespace "http://www.w3.org/2001/XMLSchema#"^^xsd:anyURI ] ."""
+    made = infer([write("d.ttl", "ex:trust a ex:Trust .")], [write("s.ttl", declared + rules)])
+    integer = "^^<http://www.w3.org/2001/XMLSchema#integer>"
+    assert {f'"007"{integer}', f'"many"{integer}'} == {triple.value for triple in made}
+    assert [] == caplog.records  # rdflib would tell of each literal that is none
+
+
 def test_temporary_and_derived_triples_are_gone_in_the_end(write: Write) -> None:
     rules = """ex:Person a sh:ShapeClass ; sh:rule ex:collect, ex:youngest, ex:small ;
   sh:property [ sh:path ex:size ; sh:defaultValue 1 ; sh:values [ sh:path ex:height ] ] .

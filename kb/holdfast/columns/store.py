@@ -23,6 +23,7 @@ import duckdb
 from holdfast.columns.arithmetic import ARITHMETIC
 from holdfast.columns.hashes import HASHES
 from holdfast.columns.moments import MOMENTS
+from holdfast.columns.names import quoted
 from holdfast.columns.terms import (
     BLANK,
     BOOLEAN,
@@ -304,12 +305,31 @@ class Columns:
                     f"INSERT INTO raw SELECT s, p, o, g, $behind, 0 FROM ({_PARTS})",
                     {"file": str(lines), "longest": _LONGEST, "behind": behind},
                 )
+        self._name_blank_nodes()
         con.execute(f"INSERT INTO spelt {_SPELT}", {"f": 0})
         return careful or not self.value(
             "SELECT count(*) FROM spelt WHERE f = 0 AND (starts_with(n3, '<<')"
             " OR (n3[1] = '\"' AND n3[-1] NOT IN ('\"', '>')"
             " AND regexp_matches(n3, '--[a-z]+$')))"
         )
+
+    def _name_blank_nodes(self) -> None:
+        """Name the blank nodes that a parser has named by chance after where they first stand, so
+        that every run names and orders them alike."""
+        con = self.con
+        done = con.execute(
+            "CREATE OR REPLACE TEMP TABLE by_chance AS"
+            " SELECT n3, '_:b' || row_number() OVER (ORDER BY min(place)) AS name FROM ("
+            + " UNION ALL ".join(
+                f"SELECT {side} AS n3, rowid * 3 + {place} AS place FROM raw"
+                f" WHERE f = 0 AND {side}[1] = '_'"
+                for place, side in enumerate("gso")
+            )
+            + ") GROUP BY n3"
+        ).fetchone()
+        for side in "gso" if done and done[0] else "":
+            con.execute(f"UPDATE raw SET {side} = name FROM by_chance WHERE f = 0 AND {side} = n3")
+        con.execute("DROP TABLE by_chance")
 
     def _split(self, file: Path, number: int, behind: bool, graphs: bool) -> bool:
         """Read a file of plain lines; returns whether they are as the serialiser writes them."""
@@ -730,6 +750,7 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     wanted: dict[str, Any] = {
         "temp_directory": str(folder / f"holdfast-{uuid4().hex}"),
         "max_temp_directory_size": MOST_ON_DISK,
+        "autoinstall_known_extensions": False,  # nothing is fetched from the web
     }
     if limits.memory is not None:
         wanted["memory_limit"] = limits.memory
@@ -747,8 +768,3 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
 def _patterned(file: Path) -> bool:
     """Whether DuckDB would read the name of a file as a pattern for several."""
     return any(sign in str(file.resolve()) for sign in "*?[{")
-
-
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
+import pyoxigraph as ox
 from rdflib import Variable
 from rdflib.term import Identifier
-from rdflib.util import from_n3
 
 from holdfast.compile.plan import Plan
 from holdfast.compile.ruleplans import Template
 from holdfast.compile.shapes import ShapePlan
 from holdfast.compile.values import n3_of
+from holdfast.queries import term_of
 
 
 def to_json(plan: Plan, templates: tuple[Template, ...]) -> dict[str, Any]:
@@ -48,31 +48,22 @@ def from_json(value: dict[str, Any]) -> tuple[Plan, tuple[Template, ...]]:
     return plan, tuple(templates)
 
 
-def shape_plan_to_json(plan: ShapePlan, numbers: Mapping[str, int]) -> dict[str, Any] | None:
-    """A plan of a shape as a JSON value; None where it is good for one run only.
-
-    Blank nodes have another label in every run, so that they are told by their `numbers`.
-    """
-    texts = [plan.plan.sql, *(query for _, query in plan.stages)]
-    if not plan.lasting or any(re.search(r"_:[0-9A-Za-z]", text) for text in texts):
+def shape_plan_to_json(plan: ShapePlan) -> dict[str, Any] | None:
+    """A plan of a shape as a JSON value; None where it is good for one run only."""
+    if not plan.lasting:
         return None
-    constants: dict[str, str | int] = {}
-    for key, n3 in plan.plan.constants.items():
-        constants[key] = numbers[n3] if n3.startswith("_:") else n3
     return {
         **to_json(plan.plan, ()),
-        "constants": constants,
         "names": list(plan.names),
         "regexes": [list(pair) for pair in plan.regexes],
         "stages": [list(pair) for pair in plan.stages],
     }
 
 
-def shape_plan_from_json(value: dict[str, Any], nodes: Sequence[str]) -> ShapePlan:
-    """The plan that `shape_plan_to_json` made the value of; `nodes` are blank nodes by number."""
-    constants = {k: nodes[v] if isinstance(v, int) else v for k, v in value["constants"].items()}
+def shape_plan_from_json(value: dict[str, Any]) -> ShapePlan:
+    """The plan that `shape_plan_to_json` made the value of."""
     return ShapePlan(
-        from_json({**value, "constants": constants})[0],
+        from_json(value)[0],
         tuple(value["names"]),
         tuple((name, pattern) for name, pattern in value["regexes"]),
         tuple((name, query) for name, query in value["stages"]),
@@ -94,6 +85,7 @@ def _text(term: Variable | Identifier) -> str:
 
 
 def _term(text: str) -> Variable | Identifier:
-    term = Variable(text[1:]) if text.startswith("?") else from_n3(text)
-    assert isinstance(term, Identifier)
-    return term
+    if text.startswith("?"):
+        return Variable(text[1:])
+    line = f"<urn:x:s> <urn:x:p> {text} ."
+    return term_of(next(iter(ox.parse(line, format=ox.RdfFormat.N_TRIPLES))).object)

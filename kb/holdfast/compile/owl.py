@@ -17,7 +17,7 @@ from pathlib import Path
 from rdflib import Variable
 
 from holdfast.columns import Columns
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted, told_apart
 from holdfast.columns.terms import BOOLEAN, DECIMAL, INTEGER, INTEGERS
 from holdfast.compile.dependencies import ANY_TYPE
 from holdfast.compile.plan import Plan
@@ -640,7 +640,7 @@ def live(axioms: Axioms, columns: Columns, written: Iterable[str]) -> list[Axiom
     another axiom to write them are left out, and cost nothing.
     """
     filled = dict(columns.rows("SELECT table_name, estimated_size FROM duckdb_tables()"))
-    keys = {predicate for predicate in columns.predicates if filled.get(predicate, 1)}
+    keys = {iri for iri in columns.predicates if filled.get(told_apart(iri), 1)}
     keys |= {*axioms.classes, *written}
     waiting = [*axioms.inferring, *axioms.forbidding]
     chosen: list[Axiom] = []

@@ -181,7 +181,7 @@ def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
     recursive = exp.union(base, grown, distinct=True)
     outer = tables.alias()
     query = _all(outer, tables).from_(sql.table(reach, outer))
-    return query.with_(exp.to_identifier(reach, quoted=True), as_=recursive, recursive=True)
+    return query.with_(sql.identifier(reach), as_=recursive, recursive=True)
 
 
 def _itself(tables: Tables, ends: Ends) -> exp.Query:

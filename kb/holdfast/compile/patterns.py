@@ -575,7 +575,8 @@ class Compilation:
 
     def _leftjoin(self, node: CompValue) -> Relation:
         """LeftJoin(A, B, F): each of A with all of B that agrees where F is true (§18.5)."""
-        one, other = self._with_focus(self.pattern(node.p1), node.expr), self.pattern(node.p2)
+        one = self._with_focus(self.pattern(node.p1), [node.expr, node.p2])
+        other = self.pattern(node.p2)
         if not one.sources:
             one = self.closed(one)
         test: SQL | None = None
@@ -656,7 +657,7 @@ class Compilation:
         alias = self.alias()
         lateral = exp.Lateral(
             this=exp.Subquery(this=query),
-            alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
+            alias=sql.alias_of_table(alias),
         )
         absent = exp.Is(this=sql.column(alias, "c"), expression=exp.null())
         columns = dict(one.columns)
@@ -874,7 +875,7 @@ class Compilation:
             query = within.agreeing().over(best)
             lateral = exp.Lateral(
                 this=exp.Subquery(this=query),
-                alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
+                alias=sql.alias_of_table(alias),
             )
             source = Source(lateral)
         return [

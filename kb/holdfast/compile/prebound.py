@@ -12,6 +12,7 @@ from rdflib import Literal, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 from sqlglot import exp
 
+from holdfast.columns.names import column_of, quoted
 from holdfast.compile import sql
 from holdfast.compile.expressions import compile_expression
 from holdfast.compile.patterns import Compilation, Held, Relation, Source
@@ -266,9 +267,11 @@ class PreboundQueries(Compilation):
             relation, held={**relation.held, **held}, columns={**relation.columns, **columns}
         )
         table = self.named(wider.query(lineage=False).sql(dialect="duckdb"))
-        listed = ", ".join(f'"v_argument {p}" AS "{p}"' for p in given) or "1 AS one"
+        listed = (
+            ", ".join(f"{column_of(f'argument {p}')} AS {quoted(p)}" for p in given) or "1 AS one"
+        )
         tests = [
-            f'"v_argument {parameter}" IS NOT NULL'
+            f"{column_of(f'argument {parameter}')} IS NOT NULL"
             for parameter, optional in function.parameters
             if parameter in given and not optional
         ]
@@ -300,7 +303,7 @@ class PreboundQueries(Compilation):
         if any(
             name not in given and not optional for name, optional in function.parameters
         ):  # a call without one that it must have (SHACL-AF §4.1)
-            front = "".join(f'"{name}", ' for name in given)
+            front = "".join(f"{quoted(name)}, " for name in given)
             return self.named(f"SELECT {front}NULL::VARCHAR AS result FROM {source} WHERE false")
 
         def bound() -> Relation:
@@ -316,10 +319,13 @@ class PreboundQueries(Compilation):
             algebra = read_query(query.text, dict(query.prefixes))
             relation = self.run(algebra.p.p if query.form == "ask" else algebra.p, bound)
         columns: list[SQL] = [sql.named(relation.columns[name], name) for name in given]
-        listed = "".join(f'"{name}", ' for name in given)
+        listed = "".join(f"{quoted(name)}, " for name in given)
         if query.form == "ask":
             found = self.named(relation.over(columns or [sql.number(1)]).sql(dialect="duckdb"))
-            same = " AND ".join(f'f."{n}" IS NOT DISTINCT FROM s."{n}"' for n in given) or "true"
+            same = (
+                " AND ".join(f"f.{quoted(n)} IS NOT DISTINCT FROM s.{quoted(n)}" for n in given)
+                or "true"
+            )
             return self.named(
                 f"SELECT {listed}'\"' || EXISTS (SELECT 1 FROM {found} f WHERE {same}) ||"
                 f" '\"^^<{XSD}boolean>' AS result FROM {source} s"

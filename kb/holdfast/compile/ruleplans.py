@@ -12,6 +12,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.names import told_apart
 from holdfast.compile import sql
 from holdfast.compile.expressions import check_patterns
 from holdfast.compile.patterns import Compilation, Dataset, Held, Relation, Source
@@ -145,12 +146,13 @@ def _needs(query: exp.Expression, compilation: Compilation) -> frozenset[str]:
         return frozenset()  # counts of nothing
     found: set[str] = set()
     typed: set[str] = set()
+    tables = {told_apart(predicate): predicate for predicate in compilation.read}
     joined = [join.this for join in query.args.get("joins") or [] if _is_inner(join)]
     first = query.args.get("from_")
     for source in [*([first.this] if first else []), *joined]:
-        if isinstance(source, exp.Table) and source.name in compilation.read:
-            found.add(source.name)
-            if source.name == RDF_TYPE:
+        if isinstance(source, exp.Table) and source.name in tables:
+            found.add(tables[source.name])
+            if tables[source.name] == RDF_TYPE:
                 typed.add(source.alias)
         elif isinstance(source, exp.Subquery):
             found |= _needs(source, compilation)

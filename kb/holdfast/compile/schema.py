@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from holdfast.columns import Columns
-from holdfast.columns.store import AS_OF, STATED, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import AS_OF, STATED
 from holdfast.vocabulary import OWL, RDF, RDF_TYPE, RDFS, short
 
 SAME = OWL + "sameAs"

@@ -18,6 +18,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.names import column_of, quoted
 from holdfast.columns.terms import NUMBERS
 from holdfast.compile import sql
 from holdfast.compile.expressions import known_to_re2
@@ -230,7 +231,7 @@ class _Statement:
 
     def solve(self, query: Query, pattern: CompValue, bound: Callable[[], Relation]) -> Relation:
         """The solutions of a query's pattern where some variables have a value."""
-        self.compilation.node = self.shapes.label(query.node)
+        self.compilation.node = n3_of(query.node)
         return self.compilation.run(pattern, bound)
 
     def key(self, term: Identifier) -> str:
@@ -240,7 +241,7 @@ class _Statement:
     def table(self, iri: str) -> str:
         """The table of a predicate."""
         self.compilation.read.add(iri)
-        return '"' + iri.replace('"', '""') + '"'
+        return quoted(iri)
 
     # -- nodes -----------------------------------------------------------------------------------
 
@@ -439,8 +440,8 @@ class _Statement:
         this = ", ".join(dict.fromkeys(['x."v_this" AS this'] if column != "this" else []))
         front = f"{this}, " if this else ""
         if dict(kinds)[name] == "id":
-            return f'SELECT {front}x."v_{name}" AS {column} FROM {query} x'
-        made = self.staged(f'SELECT {front}x."v_{name}" AS n3 FROM {query} x')
+            return f"SELECT {front}x.{column_of(name)} AS {column} FROM {query} x"
+        made = self.staged(f"SELECT {front}x.{column_of(name)} AS n3 FROM {query} x")
         front = "m.this, " if this else ""
         return f"SELECT {front}t.id AS {column} FROM {made} m JOIN terms t USING (n3)"
 
@@ -648,15 +649,18 @@ class _Statement:
         columns, joins = "f.this", ""
         given: dict[str, Held] = {}
         for part, (name, optional) in zip(parts, function.parameters, strict=False):
-            columns += f', "e {name}".value AS "{name}"'
-            joins += f'{" LEFT" if optional else ""} JOIN {part} "e {name}"'
-            joins += f' ON "e {name}".this = f.this'
+            alias = quoted(f"e {name}")
+            columns += f", {alias}.value AS {quoted(name)}"
+            joins += f"{' LEFT' if optional else ''} JOIN {part} {alias} ON {alias}.this = f.this"
             given[name] = Held("id", sure=not optional)
         rows = self.cte(f"SELECT {columns} FROM {source} f{joins}")
-        listed = ", ".join(f'"{name}"' for name in given) or "1 AS one"
+        listed = ", ".join(quoted(name) for name in given) or "1 AS one"
         distinct = self.cte(f"SELECT DISTINCT {listed} FROM {rows}")
         results = self.compilation.results_of(function, distinct, given)
-        same = " AND ".join(f'a."{n}" IS NOT DISTINCT FROM r."{n}"' for n in given) or "true"
+        same = (
+            " AND ".join(f"a.{quoted(n)} IS NOT DISTINCT FROM r.{quoted(n)}" for n in given)
+            or "true"
+        )
         return self._learnt(
             f"SELECT a.this, r.result AS n3 FROM {rows} a JOIN {results} r ON {same}"
         )

@@ -6,14 +6,19 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
+from holdfast.columns.names import told_apart
+
 SQL = exp.Expr
+
+
+def identifier(name: str) -> exp.Identifier:
+    """A name, quoted."""
+    return exp.Identifier(this=told_apart(name), quoted=True)
 
 
 def column(table: str, name: str) -> exp.Column:
     """`table.name`, quoted."""
-    return exp.Column(
-        this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(table, quoted=True)
-    )
+    return exp.Column(this=identifier(name), table=identifier(table))
 
 
 def number(value: float) -> SQL:
@@ -121,19 +126,19 @@ def joined(lists: Sequence[SQL]) -> SQL:
 
 def table(name: str, alias: str) -> exp.Table:
     """A table under an alias."""
-    return exp.Table(
-        this=exp.to_identifier(name, quoted=True),
-        alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
-    )
+    return exp.Table(this=identifier(name), alias=alias_of_table(alias))
+
+
+def alias_of_table(alias: str) -> exp.TableAlias:
+    """What a table is called in a query."""
+    return exp.TableAlias(this=identifier(alias))
 
 
 def derived(query: exp.Query, alias: str) -> exp.Subquery:
     """A query as a table under an alias."""
-    return exp.Subquery(
-        this=query, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    )
+    return exp.Subquery(this=query, alias=alias_of_table(alias))
 
 
 def named(value: SQL, name: str) -> SQL:
     """A column of a result."""
-    return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
+    return exp.Alias(this=value, alias=identifier(name))

@@ -14,7 +14,8 @@ from pathlib import Path
 from rdflib import Variable
 
 from holdfast.columns import Columns
-from holdfast.columns.store import STATED, quoted
+from holdfast.columns.names import column_of, quoted
+from holdfast.columns.store import STATED
 from holdfast.compile.values import n3_of
 from holdfast.ontology import Ontology
 from holdfast.reason.fixpoint import CompiledRule, Reasoner, compile_all
@@ -112,8 +113,8 @@ class Trial:
         terms, joins = [], []
         for place, (name, kind) in enumerate(plan.columns):
             if kind == "id":
-                joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
-            terms.append(f"t{place}.n3" if kind == "id" else f'a."v_{name}"')
+                joins.append(f" LEFT JOIN terms t{place} ON t{place}.id = a.{column_of(name)}")
+            terms.append(f"t{place}.n3" if kind == "id" else f"a.{column_of(name)}")
         texts = ", ".join(
             f"CASE WHEN {term}[1] = '_' THEN {term} ELSE term_lex({term}) END" for term in terms
         )

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from holdfast.columns import Columns, retime
-from holdfast.columns.store import SUBCLASS, quoted
+from holdfast.columns.names import column_of, quoted
+from holdfast.columns.store import SUBCLASS
 from holdfast.compile import SAME, Plan, schema_keys
 from holdfast.queries import reads_graphs
 from holdfast.reason.fixpoint import CompiledRule, Reasoner, Rounds, plan_of
@@ -447,7 +448,7 @@ class Edits:
             else:
                 for name, kind in plan.columns:
                     if kind == "n3":
-                        columns.add_terms(f'SELECT "v_{name}" FROM answers')
+                        columns.add_terms(f"SELECT {column_of(name)} FROM answers")
                 query, params = self._made(compiled, plan)
             now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query, params)}
         altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from holdfast.columns import Columns
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted
 from holdfast.compile import (
     ANY_TYPE,
     Axiom,

@@ -11,7 +11,8 @@ from rdflib.term import Identifier
 
 from holdfast.columns import Columns
 from holdfast.columns.deadline import deadline
-from holdfast.columns.store import SUBCLASS, quoted
+from holdfast.columns.names import quoted
+from holdfast.columns.store import SUBCLASS
 from holdfast.compile import Refusal
 from holdfast.compile.kept import shape_plan_from_json, shape_plan_to_json
 from holdfast.compile.prebound import SHAPES_TABLE
@@ -50,12 +51,12 @@ class Examination:
 
         def kept() -> Any:
             lasting[:] = self.compiled(node, compute)
-            values = [shape_plan_to_json(plan, self.shapes.numbers) for plan in lasting]
+            values = [shape_plan_to_json(plan) for plan in lasting]
             return values if all(value is not None for value in values) else None
 
         found = self.shapes.remember(node, f"plans {what}", kept)
         if not lasting and found is not None:
-            lasting = [shape_plan_from_json(value, self.shapes.nodes) for value in found]
+            lasting = [shape_plan_from_json(value) for value in found]
         elif not lasting and found is None:
             lasting = self.compiled(node, compute)
         self._plans[key] = lasting

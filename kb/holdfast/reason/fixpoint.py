@@ -21,7 +21,7 @@ from rdflib import Variable
 
 from holdfast.columns import Columns
 from holdfast.columns.deadline import deadline
-from holdfast.columns.store import quoted
+from holdfast.columns.names import column_of, quoted
 from holdfast.compile import (
     SAME,
     Axiom,
@@ -546,7 +546,7 @@ class Reasoner:
     def _infer(self, compiled: CompiledRule, plan: Plan, answers: str) -> None:
         for name, kind in plan.columns:
             if kind == "n3":
-                self.columns.add_terms(f'SELECT "v_{name}" FROM {answers}')
+                self.columns.add_terms(f"SELECT {column_of(name)} FROM {answers}")
         for template in compiled.templates:
             rows, params = self.template_rows(template, plan, answers)
             self.columns.add(template.predicate, rows, self.number[compiled.rule.id], params)
@@ -563,8 +563,8 @@ class Reasoner:
             if isinstance(term, Variable):
                 name = str(term)
                 if kinds[name] == "id":
-                    return f'a."v_{name}"'
-                joins.append(f' LEFT JOIN terms n_{letter} ON n_{letter}.n3 = a."v_{name}"')
+                    return f"a.{column_of(name)}"
+                joins.append(f" LEFT JOIN terms n_{letter} ON n_{letter}.n3 = a.{column_of(name)}")
                 return f"n_{letter}.id"
             params[letter] = self.columns.id_of(n3_of(term))  # type: ignore[arg-type]
             return f"${letter}::BIGINT"
@@ -617,12 +617,12 @@ class Reasoner:
         }.get(rule.certainty, 0)
         others = [(name, kind) for name, kind in plan.columns if name != "this"]
         joins = [
-            f' JOIN terms t{place} ON t{place}.id = a."v_{name}"'
+            f" JOIN terms t{place} ON t{place}.id = a.{column_of(name)}"
             for place, (name, kind) in enumerate(others)
             if kind == "id"
         ]
         texts = {
-            name: f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
+            name: f"t{place}.n3" if kind == "id" else f"a.{column_of(name)}"
             for place, (name, kind) in enumerate(others)
         }
         names = ", ".join(f"'{name}'" for name in texts)
@@ -639,7 +639,7 @@ class Reasoner:
             f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items())
         )
         chooses = "basis" in texts and len(rule.bases) > 1
-        keys = ", ".join(f'"v_{name}"' for name, _ in plan.columns)
+        keys = ", ".join(column_of(name) for name, _ in plan.columns)
         return f"""
             SELECT row_number() OVER (ORDER BY place, this, value, said) AS n,
               venture, basis, c, coalesce(value, this) AS value, bindings,

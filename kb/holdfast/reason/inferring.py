@@ -11,7 +11,7 @@ import pyoxigraph as ox
 from rdflib import BNode, URIRef, Variable
 from rdflib.term import Identifier
 
-from holdfast.columns.store import quoted
+from holdfast.columns.names import column_of, quoted
 from holdfast.compile.kept import template_from_json, template_to_json
 from holdfast.compile.shapes import (
     FOCUS,
@@ -172,17 +172,18 @@ class Inference:
         """A query for the triples that one line of a template makes of solutions."""
         columns, joins = [], ""
         kinds = dict(plan.plan.columns)
-        row = "".join(f', "v_{name}"' for name in sorted(kinds))
+        # an empty text where there is no value, for concat_ws would close the gap
+        row = "".join(f", coalesce({column_of(name)}::VARCHAR, '')" for name in sorted(kinds))
         store = self.examination.columns
         for letter, term in zip("spo", triple, strict=True):
             if isinstance(term, Variable) and str(term) not in kinds:
                 columns.append(f"NULL::BIGINT AS {letter}")
             elif isinstance(term, Variable) and kinds[str(term)] == "id":
-                columns.append(f'm."v_{term}" AS {letter}')
+                columns.append(f"m.{column_of(term)} AS {letter}")
             elif isinstance(term, Variable | BNode):
-                text = f'"v_{term}"'
+                text = column_of(term)
                 if isinstance(term, BNode):  # one node for each solution, the same in each round
-                    name = self.examination.shapes.label(rule.node).replace("'", "''")
+                    name = n3_of(rule.node).replace("'", "''")
                     text = f"'_:' || md5(concat_ws('|', '{name}', '{term}'{row}))"
                 store.add_terms(f"SELECT {text} FROM {solutions}")
                 joins += f" LEFT JOIN terms t_{letter} ON t_{letter}.n3 = {text}"

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from holdfast.columns.store import AS_OF, STATED, SUBCLASS, quoted
+from holdfast.columns.names import column_of, quoted
+from holdfast.columns.store import AS_OF, STATED, SUBCLASS
 from holdfast.compile import Plan, Template
 from holdfast.reason.fixpoint import Reasoner
 from holdfast.reason.sameness import Ways
@@ -113,8 +114,8 @@ class Proofs:
                 if name == "this":
                     continue
                 if kind == "id":
-                    joins.append(f' LEFT JOIN terms t{place} ON t{place}.id = a."v_{name}"')
-                text = f"t{place}.n3" if kind == "id" else f'a."v_{name}"'
+                    joins.append(f" LEFT JOIN terms t{place} ON t{place}.id = a.{column_of(name)}")
+                text = f"t{place}.n3" if kind == "id" else f"a.{column_of(name)}"
                 pairs.append(f"struct_pack(k := '{name}', v := {text})")
             listed = (
                 f"list_filter([{', '.join(pairs)}], lambda x: x.v IS NOT NULL)"

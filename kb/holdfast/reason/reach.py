@@ -21,7 +21,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.store import quoted
+from holdfast.columns.names import quoted
 from holdfast.compile import Axiom, group_of
 from holdfast.compile.values import n3_of
 from holdfast.queries import members

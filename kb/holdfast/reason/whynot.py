@@ -30,6 +30,7 @@ from rdflib.plugins.sparql.algebra import (
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.util import from_n3
 
+from holdfast.columns.names import column_of
 from holdfast.compile import (
     Axiom,
     Refusal,
@@ -696,7 +697,7 @@ class _Trial:
         names = [name for name, _ in plan.columns]
         if not names:  # nothing in it is left open
             return [{}] if self.columns.value("SELECT count(*) FROM trial") else []
-        columns = ", ".join(f'"v_{name}"' for name in names)
+        columns = ", ".join(column_of(name) for name in names)
         rows = self.columns.rows(f"SELECT DISTINCT {columns} FROM trial ORDER BY ALL LIMIT 1000")
         kinds = dict(plan.columns)
         cells = [
