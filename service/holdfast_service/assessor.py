@@ -24,7 +24,7 @@ from holdfast.columns import Limits
 from holdfast.columns.store import AS_OF, STATED, quoted
 from holdfast.compare import compare
 from holdfast.errors import HoldfastError
-from holdfast.explain import advice_for, explain, why_not
+from holdfast.explain import explain, why_not
 from holdfast.reason import Reasoner
 from holdfast.reason.edits import Quad
 from holdfast.remedies import remedies
@@ -260,15 +260,13 @@ class _Desk:
             doubts=tuple(found.doubts()),
         )
 
-    def venture(self, venture: str) -> tuple[VentureAssessment, list[dict[str, Any]]]:
-        """One venture with the evidence of each finding, and what would help it."""
+    def venture(self, venture: str) -> VentureAssessment:
+        """One venture with the evidence of each finding."""
         found = self._assessment
         plain = found.venture(venture)
         ids = found.columns.ids_of([f"<{plain.iri}>"]).values()
-        whole = next(
-            (v for v in judged(found.reasoner, found.ontology, evidence=True, among=ids)), plain
-        )
-        return whole, [asdict(advice) for advice in advice_for(found, whole)]
+        whole = judged(found.reasoner, found.ontology, evidence=True, among=ids)
+        return next(iter(whole), plain)
 
     def explain(self, venture: str, basis: str | None = None, rule: str | None = None) -> str:
         """The findings about a venture with their proofs, as JSON."""
