@@ -216,6 +216,7 @@ class Worker:
         grown = confine.address_space() - self.held
         end = {
             "seconds": round(time.perf_counter() - began, 6),
+            "used": time.process_time(),
             "failed": failed,
             # what a query leaves behind would count against the next one
             "tired": bool(self.held) and grown > self.memory // 2,
@@ -248,6 +249,7 @@ def _query(store: ox.Store, job: dict[str, Any], answer: Answer, joins: Joins) -
         kind = "boolean"
     media, form = _chosen(kind, job)
     answer.head = {"type": media, "form": form.name, "kind": kind, "suffix": form.suffix}
+    answer.head["lasting"] = not any(token.word in _OF_THE_MOMENT for token in reading.tokens)
     if absent := _absent(store, job, reading):
         answer.head["absent"] = absent
     limit = int(job["rows"])
@@ -263,6 +265,9 @@ def _query(store: ox.Store, job: dict[str, Any], answer: Answer, joins: Joins) -
         results.serialize(cast(IO[bytes], answer), format=cast(ox.RdfFormat, form.native))
     answer.finish()
 
+
+_OF_THE_MOMENT = ("NOW", "RAND", "UUID", "STRUUID", "BNODE")
+"""Functions whose value is another each time."""
 
 Joins = Callable[[str, str, bool], list[Piece]]
 """What to put where in a query, so that it is joined set at a time.
