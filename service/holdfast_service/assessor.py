@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -82,15 +82,16 @@ class Edited:
 
 @dataclass
 class Derived:
-    """Lines of N-Triples that follow from the registers: to be added, and to be taken away.
+    """What follows from the registers, as N-Triples: to be added, and to be taken away.
 
     With `whole`, what is to be added is all there is. `triples` counts what the registers state.
     """
 
     whole: bool
     triples: int
-    added: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    # each one text: a million of them would be taken in without letting another thread run
+    added: str = ""
+    removed: str = ""
 
 
 class Assessor:
@@ -350,10 +351,10 @@ class _Desk:
         self._waiting = edited
         if changed.anew:
             return edited, self._derived(edits.reasoner, now)
-        derived = Derived(False, self._stated(), *self._inferred_among(changed.triples))
-        derived.added += self._told(now)
-        derived.removed += self._told(before)
-        return edited, derived
+        follows, fell = self._inferred_among(changed.triples)
+        follows += self._told(now)
+        fell += self._told(before)
+        return edited, Derived(False, self._stated(), "\n".join(follows), "\n".join(fell))
 
     def keep(self) -> None:
         """Keep the edit."""
@@ -389,7 +390,7 @@ class _Desk:
                 {"p": predicate},
             )
         ]
-        return Derived(True, self._stated(), [*lines, *self._told(ventures)])
+        return Derived(True, self._stated(), "\n".join([*lines, *self._told(ventures)]))
 
     def _stated(self) -> int:
         return int(
