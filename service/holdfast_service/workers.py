@@ -1,10 +1,10 @@
 """Worker processes that answer queries, try updates, and can be killed; who gets one next.
 
-A query begins on a *quick* place. One that is not done within `patience` seconds, or a fifth of
-that while others wait, goes on at the lowest priority on a *slow* place, and a new worker takes its
-quick one; the same query asked again waits for a slow place at once. So a query that never ends
-keeps nobody waiting. A worker is killed at its query's deadline, at its memory limit (the system
-does that), when the client has gone, and when slow places are wanted and it has had one longest.
+A query begins on a *quick* place. One that has used up `patience`, or a fifth of that while others
+wait, goes on at the lowest priority on a *slow* place, and a new worker takes its quick one; the
+same query asked again waits for a slow place at once. So a query that never ends keeps nobody
+waiting. A worker is killed at its query's deadline, at its memory limit (the system does that),
+when the client has gone, and when slow places are wanted and it has had one longest.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from holdfast_service.settings import Settings
 
 TICK = 0.05
 """Seconds between two looks at who runs too long."""
+
+WAITING = 4
+"""How many times the patience a query may wait for the machine."""
 
 REMEMBERED = 300.0
 """Seconds for which a query is known to be slow."""
@@ -464,18 +467,21 @@ class Workers:
     def _tell_slow_from_quick(self) -> None:
         """Move queries aside that have used up the patience there is, and remember long ones.
 
-        Remembered is what has used up the patience in processor time: on a machine that is busy
-        elsewhere quick queries take long as well, and must not be held for slow.
+        Patience is processor time: on a machine that is busy elsewhere quick queries take long as
+        well, and must not be held for slow. One that has merely waited, for a disk or for its turn,
+        is moved aside after some times as long.
         """
         patience = self.settings.patience
         allowed = patience / (5 if self._waiting else 1)
         now = time.monotonic()
         for run in sorted(self._runs, key=lambda run: run.began):
-            if now - run.began < allowed or (run.slow and run.remembered):
+            long = now - run.began
+            if long < allowed or (run.slow and run.remembered):
                 continue
-            if run.worker.seconds() - run.used_before > patience:
+            used = run.worker.seconds() - run.used_before
+            if used > patience:
                 self._remember(run)
-            if not run.slow:
+            if not run.slow and (used > allowed or long > WAITING * patience):
                 self._move_aside(run)
 
     def _remember(self, run: _Run) -> None:
