@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rdflib.util import from_n3
@@ -12,6 +12,7 @@ from holdfast.columns.store import AS_OF, STATED, SUBCLASS
 from holdfast.columns.terms import BOOLEAN
 from holdfast.compile import reads_of
 from holdfast.errors import UnknownNameError
+from holdfast.ontology import Ontology
 from holdfast.reason.entailment import contradictions
 from holdfast.reason.proof import CLASH, Proofs
 from holdfast.reason.whynot import (
@@ -237,12 +238,23 @@ def advice_for(
     For a risk on a consequential basis the advice is that of the constitutive risks under it, never
     on the consequential basis itself (L281-287).
     """
-    rules = {rule.id: rule for rule in assessment.rules}
     risks = [finding for finding in venture.findings if finding.effect == "undermines"]
     if basis is not None:
         bases = _bases_under(assessment, basis)
         risks = _grounds(assessment, [risk for risk in risks if risk.basis in bases])
-    direct = [risk for risk in risks if not _reads_findings(assessment, rules[risk.rule])]
+    return advice_on(risks, {rule.id: rule for rule in assessment.rules}, assessment.ontology)
+
+
+def advice_on(
+    findings: Iterable[Finding], rules: Mapping[str, Rule], ontology: Ontology
+) -> list[Advice]:
+    """The remedies of the rules behind the risks among some findings, those that answer most first.
+
+    `rules` are by id. Rules that read the findings of others count only where no other has spoken.
+    """
+    risks = [finding for finding in findings if finding.effect == "undermines"]
+    later = {name for name in {r.rule for r in risks} if _reads_findings(rules[name], ontology)}
+    direct = [risk for risk in risks if risk.rule not in later]
     answered: dict[str, list[str]] = {}
     for risk in direct or risks:
         answered.setdefault(risk.rule, []).append(risk.basis)
@@ -273,8 +285,8 @@ def _grounds(assessment: Assessment, risks: Iterable[Finding]) -> list[Finding]:
     return list(found.values())
 
 
-def _reads_findings(assessment: Assessment, rule: Rule) -> bool:
-    reads = reads_of(rule.algebra, assessment.ontology.notations, BASES, EFFECTS)
+def _reads_findings(rule: Rule, ontology: Ontology) -> bool:
+    reads = reads_of(rule.algebra, ontology.notations, BASES, EFFECTS)
     return any(key.startswith("finding ") for key in reads.keys | reads.below)
 
 
@@ -577,5 +589,5 @@ class _Teller:
 
 __all__ = [
     "Advice", "Explanation", "Fact", "Proved", "Step", "Tried", "Unconcluded", "WhyNot",
-    "advice_for", "explain", "explained", "prove", "why_not",
+    "advice_for", "advice_on", "explain", "explained", "prove", "why_not",
 ]  # fmt: skip

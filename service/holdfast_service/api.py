@@ -66,22 +66,7 @@ def add_api(
     def listed(
         path: str, found: Landscape, page: Page[Any], rows: list[Any], html: Callable[[], str]
     ) -> flask.Response:
-        given = {k: v for k, v in flask.request.args.items() if k not in ("page", "format")}
-
-        def address(number: int) -> str:
-            return f"{path}?{urlencode({**given, 'page': number})}"
-
-        flask.g.address = address
-        links = [
-            Link(window.house.public + address(number), relation)
-            for relation, number in (
-                ("first", 1),
-                ("prev", page.number - 1),
-                ("next", page.number + 1),
-                ("last", page.last),
-            )
-            if 1 <= number <= page.last
-        ]
+        address = _turned(path)
         own = window.house.public + address(page.number)
         return represented(
             Thing(
@@ -90,15 +75,8 @@ def add_api(
                 version=_version(found),
                 modified=None,
                 page=html,
-                json=lambda: {
-                    "as_of": found.judged.asked,
-                    "total": page.total,
-                    "page": page.number,
-                    "per_page": page.size,
-                    "pages": page.last,
-                    "items": rows,
-                },
-                links=(*links, _context(window)),
+                json=lambda: {"as_of": found.judged.asked, **_counted(page), "items": rows},
+                links=(*_around(window, page, address), _context(window)),
             )
         )
 
@@ -113,6 +91,8 @@ def add_api(
             modified=None,
             page=lambda: pages.shown(
                 "home.html",
+                organisations=len(snapshot.named(HF + "Organisation")),
+                areas=len(snapshot.named(HF + "Boundary")),
                 registers=window.registers.published(),
                 worst=[v for v in found.ventures() if "weak" in v.standing.values()][:20]
                 if found
@@ -168,7 +148,11 @@ def add_api(
             chosen,
             rows,
             lambda: pages.shown(
-                "ventures.html", landscape=found, page=chosen, asked=asked, address=flask.g.address
+                "ventures.html",
+                landscape=found,
+                page=chosen,
+                asked=asked,
+                address=_turned("/ventures"),
             ),
         )
 
@@ -185,17 +169,22 @@ def add_api(
         judged = found.by_slug.get(slug)
         if judged is None:
             raise Problem("not-found", f"There is no venture '{slug}' here. /ventures lists them.")
-        whole, advice = judgements.ask(as_of, "venture", venture=judged.iri)
         snapshot = window.registers.snapshot()
         own = f"{window.house.public}/ventures/{slug}"
         about = entity(snapshot.store, judged.iri)
+
+        def whole() -> dict[str, Any]:
+            # evidence is traced on demand, and the assessor may be at something else
+            told = judgements.ask(as_of, "venture", venture=judged.iri)
+            return {**venture_json(told), "advice": pages.advice(judged)}
+
         thing = Thing(
             canonical=judged.iri,
             address=own if as_of is None else f"{own}?{urlencode({'as-of': as_of})}",
             version=_version(found),
             modified=None,
-            page=lambda: pages.venture(found, slug, about, advice=advice),
-            json=lambda: {**venture_json(whole), "advice": advice},
+            page=lambda: pages.venture(found, slug, about),
+            json=whole,
             triples=about.triples if about and as_of is None else None,
             links=(Link(f"{window.house.public}/ventures", "collection"), _context(window)),
             prefixes=window.ontology.prefixes,
@@ -233,7 +222,11 @@ def add_api(
             chosen,
             rows,
             lambda: pages.shown(
-                "findings.html", landscape=found, page=chosen, asked=asked, address=flask.g.address
+                "findings.html",
+                landscape=found,
+                page=chosen,
+                asked=asked,
+                address=_turned("/findings"),
             ),
         )
 
@@ -246,9 +239,10 @@ def add_api(
             PAGE,
             PER,
         ),
+        answers=BOTH,
     )
     def organisations(name: str, page: int, per_page: int) -> ResponseReturnValue:
-        return _things("Organisation", "/organisations", name, page, per_page)
+        return _things("Organisation", "/organisations", name, page, per_page, _partner)
 
     @operations.get(
         app,
@@ -268,9 +262,10 @@ def add_api(
             PAGE,
             PER,
         ),
+        answers=BOTH,
     )
     def areas(name: str, page: int, per_page: int) -> ResponseReturnValue:
-        return _things("Boundary", "/areas", name, page, per_page)
+        return _things("Boundary", "/areas", name, page, per_page, _place)
 
     @operations.get(
         app, "/areas/<slug>", "A boundary: what has it, and how it lies to others.", problems=(404,)
@@ -278,38 +273,47 @@ def add_api(
     def area(slug: str) -> ResponseReturnValue:
         return _one("Boundary", slug, "/areas", _area)
 
-    def _things(cls: str, path: str, name: str, page: int, per_page: int) -> flask.Response:
+    def _things(
+        cls: str,
+        path: str,
+        name: str,
+        number: int,
+        size: int,
+        told: Callable[[ox.Store, str], dict[str, Any]],
+    ) -> flask.Response:
         snapshot = window.registers.snapshot()
-        named = [
-            (slug, iri, label_of(snapshot.store, ox.NamedNode(iri)))
-            for slug, iri in snapshot.named(HF + cls).items()
-        ]
-        chosen = page_of(
-            sorted(
-                (row for row in named if name.casefold() in row[2].casefold()), key=lambda r: r[2]
-            ),
-            page,
-            per_page,
+        page = page_of(
+            [one for one in snapshot.listed(HF + cls) if name.casefold() in one.label.casefold()],
+            number,
+            size,
         )
-        given = {k: v for k, v in flask.request.args.items() if k not in ("page", "format")}
-        own = f"{window.house.public}{path}?{urlencode({**given, 'page': page})}"
+        address = _turned(path)
+        own = window.house.public + address(page.number)
         return represented(
             Thing(
                 canonical=own,
                 address=own,
                 version=snapshot.revision,
                 modified=snapshot.moment,
+                page=lambda: pages.shown(
+                    f"{path[1:]}.html",
+                    page=page,
+                    rows=[(one, told(snapshot.store, one.iri)) for one in page.rows],
+                    name=name,
+                    address=address,
+                ),
                 json=lambda: {
-                    "total": chosen.total,
-                    "page": chosen.number,
-                    "per_page": chosen.size,
-                    "pages": chosen.last,
+                    **_counted(page),
                     "items": [
-                        {"iri": iri, "label": label, "href": f"{window.house.public}{path}/{slug}"}
-                        for slug, iri, label in chosen.rows
+                        {
+                            "iri": one.iri,
+                            "label": one.label,
+                            "href": f"{window.house.public}{path}/{one.slug}",
+                        }
+                        for one in page.rows
                     ],
                 },
-                links=(_context(window),),
+                links=(*_around(window, page, address), _context(window)),
             )
         )
 
@@ -514,6 +518,32 @@ def add_api(
     )
 
 
+def _turned(path: str) -> Callable[[int], str]:
+    """The address of each page of the list that is asked for, with what else was asked."""
+    given = {k: v for k, v in flask.request.args.items() if k not in ("page", "format")}
+    return lambda number: f"{path}?{urlencode({**given, 'page': number})}"
+
+
+def _around(window: Window, page: Page[Any], address: Callable[[int], str]) -> list[Link]:
+    """Links to the pages around one."""
+    return [
+        Link(window.house.public + address(number), relation)
+        for relation, number in (
+            ("first", 1),
+            ("prev", page.number - 1),
+            ("next", page.number + 1),
+            ("last", page.last),
+        )
+        if 1 <= number <= page.last
+    ]
+
+
+def _counted(page: Page[Any]) -> dict[str, int]:
+    return {
+        "total": page.total, "page": page.number, "per_page": page.size, "pages": page.last,
+    }  # fmt: skip
+
+
 def _version(found: Landscape) -> str:
     return f"{found.commit}|{found.judged.as_of}"
 
@@ -609,6 +639,27 @@ def _area(store: ox.Store, iri: str) -> dict[str, Any]:
             for quad in store.quads_for_pattern(None, ox.NamedNode(HF + "within"), node, None)
         ][:1_000],
     }
+
+
+def _partner(store: ox.Store, iri: str) -> dict[str, Any]:
+    """An organisation in a row of a list: its sector, and in how many ventures it is a member."""
+    node = ox.NamedNode(iri)
+    ventures = {
+        to.object
+        for held in store.quads_for_pattern(None, ox.NamedNode(HF + "member"), node, None)
+        for to in store.quads_for_pattern(held.subject, ox.NamedNode(HF + "belongsTo"), None, None)
+    }
+    return {"sectors": _names(store, node, HF + "sector"), "ventures": len(ventures)}
+
+
+def _place(store: ox.Store, iri: str) -> dict[str, Any]:
+    """A boundary in a row of a list: in which it lies, and how many things have it."""
+    node = ox.NamedNode(iri)
+    having = {
+        quad.subject
+        for quad in store.quads_for_pattern(None, ox.NamedNode(HF + "boundary"), node, None)
+    }
+    return {"within": _names(store, node, HF + "within"), "of": len(having)}
 
 
 def _name(store: ox.Store, node: Any) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -25,7 +25,7 @@ from holdfast.columns.names import quoted
 from holdfast.columns.store import AS_OF, STATED
 from holdfast.compare import compare
 from holdfast.errors import HoldfastError
-from holdfast.explain import advice_for, explain, why_not
+from holdfast.explain import explain, why_not
 from holdfast.reason import Reasoner
 from holdfast.reason.edits import Quad
 from holdfast.remedies import remedies
@@ -83,15 +83,16 @@ class Edited:
 
 @dataclass
 class Derived:
-    """Lines of N-Triples that follow from the registers: to be added, and to be taken away.
+    """What follows from the registers, as N-Triples: to be added, and to be taken away.
 
     With `whole`, what is to be added is all there is. `triples` counts what the registers state.
     """
 
     whole: bool
     triples: int
-    added: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    # each one text: a million of them would be taken in without letting another thread run
+    added: str = ""
+    removed: str = ""
 
 
 class Assessor:
@@ -261,15 +262,13 @@ class _Desk:
             doubts=tuple(found.doubts()),
         )
 
-    def venture(self, venture: str) -> tuple[VentureAssessment, list[dict[str, Any]]]:
-        """One venture with the evidence of each finding, and what would help it."""
+    def venture(self, venture: str) -> VentureAssessment:
+        """One venture with the evidence of each finding."""
         found = self._assessment
         plain = found.venture(venture)
         ids = found.columns.ids_of([f"<{plain.iri}>"]).values()
-        whole = next(
-            (v for v in judged(found.reasoner, found.ontology, evidence=True, among=ids)), plain
-        )
-        return whole, [asdict(advice) for advice in advice_for(found, whole)]
+        whole = judged(found.reasoner, found.ontology, evidence=True, among=ids)
+        return next(iter(whole), plain)
 
     def explain(self, venture: str, basis: str | None = None, rule: str | None = None) -> str:
         """The findings about a venture with their proofs, as JSON."""
@@ -353,10 +352,10 @@ class _Desk:
         self._waiting = edited
         if changed.anew:
             return edited, self._derived(edits.reasoner, now)
-        derived = Derived(False, self._stated(), *self._inferred_among(changed.triples))
-        derived.added += self._told(now)
-        derived.removed += self._told(before)
-        return edited, derived
+        follows, fell = self._inferred_among(changed.triples)
+        follows += self._told(now)
+        fell += self._told(before)
+        return edited, Derived(False, self._stated(), "\n".join(follows), "\n".join(fell))
 
     def keep(self) -> None:
         """Keep the edit."""
@@ -392,7 +391,7 @@ class _Desk:
                 {"p": predicate},
             )
         ]
-        return Derived(True, self._stated(), [*lines, *self._told(ventures)])
+        return Derived(True, self._stated(), "\n".join([*lines, *self._told(ventures)]))
 
     def _stated(self) -> int:
         return int(

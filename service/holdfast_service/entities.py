@@ -127,11 +127,17 @@ def _english_first(name: ox.Literal) -> tuple[int, str]:
 
 
 def statements(
-    store: ox.Store, triples: Iterable[ox.Triple], *, of: Subject, backwards: bool = False
+    store: ox.Store,
+    triples: Iterable[ox.Triple],
+    *,
+    of: Subject,
+    shelf: ox.Store,
+    backwards: bool = False,
 ) -> list[Statement]:
     """What triples say of a thing in words, its types first, then properties by name.
 
-    With `backwards` the triples point to it, and their subjects are the values.
+    `store` names things, `shelf` terms. With `backwards` the triples point to it, and their
+    subjects are the values.
     """
     found: dict[ox.NamedNode, dict[Node, None]] = {}
     for triple in triples:
@@ -142,7 +148,7 @@ def statements(
             found.setdefault(triple.predicate, {})[far] = None
     listed = [
         Statement(
-            name=_property_name(store, predicate),
+            name=_property_name(store, shelf, predicate),
             property=predicate.value,
             values=tuple(sorted((_value(store, v) for v in values), key=lambda v: v.text)),
         )
@@ -151,8 +157,11 @@ def statements(
     return sorted(listed, key=lambda s: (s.property != RDF_TYPE, s.name, s.property))
 
 
-def _property_name(store: ox.Store, predicate: ox.NamedNode) -> str:
-    return "type" if predicate.value == RDF_TYPE else label_of(store, predicate)
+def _property_name(store: ox.Store, shelf: ox.Store, predicate: ox.NamedNode) -> str:
+    if predicate.value == RDF_TYPE:
+        return "type"
+    told = any(shelf.quads_for_pattern(predicate, LABELS[0], None, None))
+    return label_of(shelf if told else store, predicate)
 
 
 def _value(store: ox.Store, term: Node) -> Value:

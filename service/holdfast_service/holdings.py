@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from holdfast.errors import (
     UnknownNameError,
 )
 from holdfast.sources import files_in
-from holdfast.store import DEFAULT, DERIVED, Check, Commit, Derived, MakeUpdate, Store
+from holdfast.store import DEFAULT, DERIVED, Check, Commit, Derived, MakeUpdate, Snapshot, Store
 from holdfast.store.sending import sent_from
 from holdfast_service.problem import Problem
 
@@ -152,10 +153,7 @@ class Kept:
 
     def snapshot(self) -> Frozen:
         """The newest state."""
-        snapshot = self._store.snapshot()
-        return Frozen(
-            str(snapshot.path / "oxigraph"), str(snapshot.path / "seal.json"), snapshot.name
-        )
+        return _frozen(self._store.snapshot())
 
     def lines(self, graph: str | None) -> Lines | None:
         """Where the graph stands as it was sent; None where there is none."""
@@ -240,6 +238,12 @@ class Kept:
         self._store.close()
         if self._passing is not None:
             shutil.rmtree(self._passing, ignore_errors=True)
+
+
+@lru_cache(maxsize=4)  # each query asks
+def _frozen(snapshot: Snapshot) -> Frozen:
+    path = snapshot.path
+    return Frozen(str(path / "oxigraph"), str(path / "seal.json"), snapshot.name)
 
 
 @contextlib.contextmanager

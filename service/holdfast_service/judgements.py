@@ -206,6 +206,11 @@ def _told() -> Iterator[None]:
             "deadline", "The answer took longer than it may. Ask for less: one rule, one basis."
         ) from None
     except UnknownNameError as error:
-        raise Problem("not-found", str(error)) from None
+        raise Problem("not-found", _sentence(error)) from None
     except HoldfastError as error:
-        raise Problem("bad-request", str(error)) from None
+        raise Problem("bad-request", _sentence(error)) from None
+
+
+def _sentence(error: HoldfastError) -> str:
+    said = str(error)
+    return said[:1].upper() + said[1:]

@@ -322,11 +322,11 @@ def _derived_quads(derived: Derived) -> kept.Derived:
 _FOUND = ("https://w3id.org/holdfast/id/finding/", "https://w3id.org/holdfast/id/standing/")
 
 
-def _placed(lines: Iterable[str]) -> Iterator[ox.Quad]:
+def _placed(lines: str) -> Iterator[ox.Quad]:
     """Triples in the graph to which they belong: findings and standings, or what was inferred."""
     findings, inferred = ox.NamedNode(kept.FINDINGS), ox.NamedNode(kept.INFERRED)
-    parsed = ox.parse("\n".join(lines), format=ox.RdfFormat.N_TRIPLES)
-    for quad in dict.fromkeys(parsed):
+    parsed = ox.parse(lines, format=ox.RdfFormat.N_TRIPLES)
+    for quad in dict.fromkeys(quad for quad in parsed):  # a loop of ours lets other threads run
         told = getattr(quad.subject, "value", "").startswith(_FOUND)
         yield ox.Quad(quad.subject, quad.predicate, quad.object, findings if told else inferred)
 

@@ -16,6 +16,7 @@ from holdfast.rules import Rule
 from holdfast.sources import quads_in
 from holdfast.vocabulary import BASES, DCTERMS, HF, OWL, RDF_TYPE, RDFS, SKOS
 from holdfast_service.catalogue import (
+    FEED_PAGE,
     SERIALISATIONS,
     Published,
     addresses,
@@ -24,10 +25,11 @@ from holdfast_service.catalogue import (
     void_description,
 )
 from holdfast_service.entities import LABELS, Entity, entity, label_of
+from holdfast_service.landscape import page_of
 from holdfast_service.operations import Operations, Parameter
 from holdfast_service.pages import Pages
 from holdfast_service.problem import Problem
-from holdfast_service.representations import Link, Thing, represented
+from holdfast_service.representations import HTML, Link, Thing, represented
 from holdfast_service.window import DERIVED, Snapshot, Window
 
 STATED = "https://w3id.org/holdfast/profiles/stated"
@@ -97,7 +99,7 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
         "/feed",
         "Every change to the registers, as a Linked Data Event Stream.",
         parameters=[Parameter("page", "Which page of the feed.", "integer", 1, least=1)],
-        answers=RDF_FORMS,
+        answers={"text/html": "", **RDF_FORMS},
     )
     def changes(page: int) -> ResponseReturnValue:
         listed = window.registers.changes()
@@ -106,9 +108,21 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
         newest = listed[-1].committed if listed else None
         version = "full" if forever else str(listed[-1].number if listed else 0)
         answer = represented(
-            Thing(address, address, f"feed-{version}", newest, triples=lambda: triples)
+            Thing(
+                address,
+                address,
+                f"feed-{version}",
+                newest,
+                triples=lambda: triples,
+                page=lambda: pages.shown(
+                    "feed.html",
+                    page=page_of(listed, page, FEED_PAGE),
+                    titles={r.name: r.title for r in window.registers.published()},
+                    address=lambda number: f"/feed?page={number}",
+                ),
+            )
         )
-        if forever:
+        if forever and answer.mimetype != HTML:  # a page has more on it than the changes
             answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,10 @@ import flask
 import pyoxigraph as ox
 
 import holdfast
+from holdfast.assess import VentureAssessment
+from holdfast.explain import advice_on
 from holdfast.vocabulary import BASES, CONSTITUTIVE
+from holdfast_service.catalogue import SERIALISATIONS
 from holdfast_service.entities import Entity, label_of, statements
 from holdfast_service.landscape import Landscape
 from holdfast_service.window import DERIVED, Window
@@ -31,10 +35,10 @@ class Pages:
                 "bases": BASES,
                 "levers": CONSTITUTIVE,
                 "version": holdfast.__version__,
-                "rules": self._window.rules,
+                "rule_label": self.rule_label,
                 "link_of": self.link_of,
                 "label_of": self.label_of,
-                "links": (),
+                "links": flask.g.get("links", ()),
                 "forms": _forms(),
                 **given,
             },
@@ -57,6 +61,11 @@ class Pages:
         """What people call the thing of an IRI."""
         return label_of(self._window.registers.snapshot().store, ox.NamedNode(iri))
 
+    def rule_label(self, name: str) -> str:
+        """What people call the rule with this id."""
+        rule = self._window.rules.get(name)
+        return rule.label if rule else name
+
     def hits(self) -> dict[str, int]:
         """How many ventures each rule that undermines hits."""
         landscape = self._window.landscape()
@@ -77,18 +86,13 @@ class Pages:
                 for graph in found.graphs
                 if not graph.startswith(DERIVED)
             ],
-            about=statements(store, found.about, of=node),
-            pointing=statements(store, found.pointing, of=node, backwards=True),
+            about=statements(store, found.about, of=node, shelf=self._window.shelf),
+            pointing=statements(
+                store, found.pointing, of=node, shelf=self._window.shelf, backwards=True
+            ),
         )
 
-    def venture(
-        self,
-        landscape: Landscape,
-        slug: str,
-        found: Entity | None,
-        *,
-        advice: list[dict[str, Any]] | None = None,
-    ) -> str:
+    def venture(self, landscape: Landscape, slug: str, found: Entity | None) -> str:
         """The page of a venture."""
         venture = landscape.by_slug[slug]
         store = self._window.registers.snapshot().store
@@ -96,21 +100,33 @@ class Pages:
         return self.shown(
             "venture.html",
             venture=venture,
-            advice=advice,
-            about=statements(store, found.about, of=node) if found else [],
-            pointing=statements(store, found.pointing, of=node, backwards=True) if found else [],
+            advice=self.advice(venture),
+            about=statements(store, found.about, of=node, shelf=self._window.shelf)
+            if found
+            else [],
+            pointing=statements(
+                store, found.pointing, of=node, shelf=self._window.shelf, backwards=True
+            )
+            if found
+            else [],
         )
+
+    def advice(self, venture: VentureAssessment) -> list[dict[str, Any]]:
+        """What the rules behind a venture's risks advise."""
+        rules, ontology = self._window.rules, self._window.ontology
+        return [asdict(one) for one in advice_on(venture.findings, rules, ontology)]
 
 
 def _forms() -> list[tuple[str, str]]:
     """The other forms of the page that is being made, by name and address."""
-    from holdfast_service.catalogue import SERIALISATIONS
-
     if flask.request.method != "GET":
         return []
     given = [(k, v) for k, v in flask.request.args.items(multi=True) if k != "format"]
     return [
         (name, f"{flask.request.path}?{urlencode([*given, ('format', end)])}")
-        for end, (_, name) in SERIALISATIONS.items()
+        for end, name in _NAMES.items()
         if end in flask.g.get("ends", ())
     ]
+
+
+_NAMES = {"json": "JSON", **{end: name for end, (_, name) in SERIALISATIONS.items()}}

@@ -101,7 +101,9 @@ def represented(thing: Thing, *, status: int = 200) -> flask.Response:
         answer.last_modified = thing.modified
     answer.headers["Vary"] = "Accept, Accept-Profile"
     answer.headers["Cache-Control"] = "no-cache"
-    answer.headers["Link"] = ", ".join(map(str, _links(thing, offers, media_type, profile)))
+    flask.g.links = _links(thing, offers, media_type, profile)  # a page shows them as well
+    flask.g.ends = [end for end, kind in ENDS.items() if kind in offers]
+    answer.headers["Link"] = ", ".join(map(str, flask.g.links))
     if profile:
         answer.headers["Content-Profile"] = f"<{profile}>"
     answer.make_conditional(request)

@@ -6,21 +6,33 @@ text; and it gives the columns of SELECT * by the alphabet, where people expect 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from holdfast.policy import Reading, Token
 
 
-def plain_concatenations(reading: Reading) -> str:
-    """The text of a query with STR around each GROUP_CONCAT."""
-    pieces: list[tuple[int, str]] = []
+class Piece(NamedTuple):
+    """What is to stand in a text from `start` to `end`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def plain_concatenations(reading: Reading) -> list[Piece]:
+    """What to put where in a query, so that STR is around each GROUP_CONCAT."""
+    pieces: list[Piece] = []
     for number, token in enumerate(reading.tokens):
         if token.word == "GROUP_CONCAT":
             opened = reading.tokens[number + 1] if number + 1 < len(reading.tokens) else None
             closed = _closing(reading.tokens, number + 1)
             if opened is not None and opened.text == "(" and closed is not None:
-                pieces += [(token.at, "STR("), (closed.at + 1, ")")]
-    return _with(reading.text, pieces)
+                pieces += [
+                    Piece(token.at, token.at, "STR("),
+                    Piece(closed.at + 1, closed.at + 1, ")"),
+                ]
+    return pieces
 
 
 def _closing(tokens: Sequence[Token], opened: int) -> Token | None:
@@ -55,15 +67,16 @@ def in_order(reading: Reading, names: Sequence[str]) -> list[str]:
 
 
 def with_columns(reading: Reading, text: str, star: Token, names: Sequence[str]) -> str:
-    """`text`, made by `plain_concatenations`, with these variables in the place of its `*`."""
-    # nothing was put in before the star: GROUP_CONCAT cannot stand beside it
+    """`text`, made by `reworded`, with these variables in the place of its `*`."""
+    # nothing was put in before the star: GROUP_CONCAT cannot stand beside it, groups come after it
     shown = " ".join(f"?{name}" for name in names)
     return f"{text[: star.at]} {shown} {text[star.at + 1 :]}"
 
 
-def _with(text: str, pieces: Sequence[tuple[int, str]]) -> str:
+def reworded(text: str, pieces: Iterable[Piece]) -> str:
+    """A text with each piece in its place."""
     made, kept = "", 0
-    for at, piece in sorted(pieces, key=lambda one: one[0]):
-        made += text[kept:at] + piece
-        kept = at
+    for start, end, piece in sorted(pieces, key=lambda piece: piece.start):
+        made += text[kept:start] + piece
+        kept = end
     return made + text[kept:]

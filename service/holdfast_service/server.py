@@ -146,7 +146,33 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             self.adj = limited
 
 
-class _Task(WSGITask):  # type: ignore[misc]
+class _Ending:
+    """Whether a connection ends with an answer, told once and no oftener than it must."""
+
+    version: str
+    request: HTTPRequestParser
+    close_on_finish: bool
+    _open = False
+
+    def build_response_header(self) -> bytes:
+        """The head of the answer."""
+        headers = self.request.headers
+        if self.close_on_finish:  # or else HTTP/1.0 is told of both
+            headers["CONNECTION"] = "close"
+        self._open = self.version == "1.1" and headers.get("CONNECTION", "").lower() != "close"
+        try:
+            head: bytes = super().build_response_header()  # type: ignore[misc]
+            return head
+        finally:
+            self._open = False
+
+    def set_close_on_finish(self) -> None:
+        """End the connection; not for the mere lack of a length, since the last piece says it."""
+        if not self._open:
+            super().set_close_on_finish()  # type: ignore[misc]
+
+
+class _Task(_Ending, WSGITask):  # type: ignore[misc]
     def finish(self) -> None:
         """End the answer; an answer to HEAD has no body, not even an empty one in pieces."""
         if self.request.command == "HEAD":
@@ -156,7 +182,7 @@ class _Task(WSGITask):  # type: ignore[misc]
         super().finish()
 
 
-class _ErrorTask(ErrorTask):  # type: ignore[misc]
+class _ErrorTask(_Ending, ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         """Answer what cannot be read as a request with a problem."""
         error: Error = self.request.error

@@ -38,6 +38,7 @@ class Settings:
     timeout: float = 30.0
     timeout_most: float = 120.0
     memory: int = 1024
+    answers: int = 64
     rows: int = 0
     queue: int = 256
     queue_seconds: float = 10.0
@@ -81,6 +82,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "timeout": (0.1, 86400),
     "timeout_most": (0.1, 86400),
     "memory": (64, 1 << 20),
+    "answers": (0, 1 << 20),
     "rows": (0, 1 << 40),
     "queue": (1, 4096),
     "queue_seconds": (0.1, 3600),

@@ -16,11 +16,21 @@ from holdfast.rules import Rule, read_rules
 from holdfast.shipped import shipped_folder
 from holdfast.sources import quads_in
 from holdfast_service.catalogue import Change, Figures, House, Published, figures_of
+from holdfast_service.entities import label_of
 from holdfast_service.landscape import Landscape, slugs_of
 from holdfast_service.workers import Answer
 
 DERIVED = "https://w3id.org/holdfast/id/graph/"
 """Where the IRIs of graphs begin that hold what was inferred and found."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A thing in a list: its short name for an address, its IRI, and what it is called."""
+
+    slug: str
+    iri: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,20 @@ class Snapshot:
             }
             self._named[cls] = dict(slugs_of(iris))
         return self._named[cls]
+
+    def listed(self, cls: str) -> Sequence[Listed]:
+        """The things of a class by what they are called."""
+        if cls not in self._listed:
+            things = [
+                Listed(slug, iri, label_of(self.store, ox.NamedNode(iri)))
+                for slug, iri in self.named(cls).items()
+            ]
+            self._listed[cls] = sorted(things, key=lambda one: (one.label.casefold(), one.iri))
+        return self._listed[cls]
+
+    @cached_property
+    def _listed(self) -> dict[str, list[Listed]]:
+        return {}
 
     @cached_property
     def _named(self) -> dict[str, dict[str, str]]:

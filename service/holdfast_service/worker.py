@@ -18,8 +18,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, cast
@@ -32,8 +33,16 @@ from holdfast.sources import quads_in
 from holdfast.vocabulary import DCTERMS, HF, RDF, RDFS, SKOS, XSD
 from holdfast_service import confine, frames, tables
 from holdfast_service.formats import CSV, Form, Kind, chosen_form, forms_of
+from holdfast_service.joins import set_at_a_time
 from holdfast_service.problem import Problem
-from holdfast_service.rewriting import in_order, plain_concatenations, star_of, with_columns
+from holdfast_service.rewriting import (
+    Piece,
+    in_order,
+    plain_concatenations,
+    reworded,
+    star_of,
+    with_columns,
+)
 
 CHUNK = 1 << 16
 """Bytes of a body sent at once; a body that fits is sent with its length."""
@@ -132,6 +141,7 @@ class Worker:
         self.store: ox.Store | None = None
         self.hold = -1
         self.held = 0
+        self.joins: Joins = _no_joins
 
     def open(self, path: str, hold: str) -> ox.Store:
         """The snapshot at `path`, opened unless it is open; `hold` is kept locked meanwhile."""
@@ -143,6 +153,7 @@ class Worker:
             fcntl.flock(self.hold, fcntl.LOCK_SH)
         confine.lift_memory_limit()
         self.store = ox.Store.read_only(path)
+        self.joins = _joins_over(self.store)
         self.path = path
         self.held = confine.limit_memory(self.memory)
         return self.store
@@ -150,6 +161,7 @@ class Worker:
     def let_go(self) -> None:
         """Close the snapshot that is open, if any."""
         self.store, self.path = None, ""
+        self.joins = _no_joins
         if self.hold >= 0:
             os.close(self.hold)
             self.hold = -1
@@ -183,7 +195,7 @@ class Worker:
             if store is None:
                 self.update(job, answer)
             elif job["do"] == "query":
-                _query(store, job, answer)
+                _query(store, job, answer, self.joins)
             elif job["do"] == "graph":
                 _graph(store, job, answer)
             elif job["do"] == "graphs":
@@ -204,6 +216,7 @@ class Worker:
         grown = confine.address_space() - self.held
         end = {
             "seconds": round(time.perf_counter() - began, 6),
+            "used": time.process_time(),
             "failed": failed,
             # what a query leaves behind would count against the next one
             "tired": bool(self.held) and grown > self.memory // 2,
@@ -226,9 +239,9 @@ def _import_edits() -> ModuleType:
 _EDITS = "holdfast.store.edits"
 
 
-def _query(store: ox.Store, job: dict[str, Any], answer: Answer) -> None:
+def _query(store: ox.Store, job: dict[str, Any], answer: Answer, joins: Joins) -> None:
     reading = read_request(job["query"], base=job["base"])
-    results = _results(store, job, reading)
+    results = _results(store, job, reading, joins)
     kind: Kind = "graph"
     if isinstance(results, ox.QuerySolutions):
         kind = "solutions"
@@ -236,6 +249,7 @@ def _query(store: ox.Store, job: dict[str, Any], answer: Answer) -> None:
         kind = "boolean"
     media, form = _chosen(kind, job)
     answer.head = {"type": media, "form": form.name, "kind": kind, "suffix": form.suffix}
+    answer.head["lasting"] = not any(token.word in _OF_THE_MOMENT for token in reading.tokens)
     if absent := _absent(store, job, reading):
         answer.head["absent"] = absent
     limit = int(job["rows"])
@@ -252,8 +266,39 @@ def _query(store: ox.Store, job: dict[str, Any], answer: Answer) -> None:
     answer.finish()
 
 
+_OF_THE_MOMENT = ("NOW", "RAND", "UUID", "STRUUID", "BNODE")
+"""Functions whose value is another each time."""
+
+Joins = Callable[[str, str, bool], list[Piece]]
+"""What to put where in a query, so that it is joined set at a time.
+
+Asked with its text, its base, and whether only some rows of its answer are wanted.
+"""
+
+
+def _no_joins(text: str, base: str, some: bool) -> list[Piece]:
+    return []
+
+
+def _joins_over(store: ox.Store) -> Joins:
+    """What was found out of queries over the union of all graphs of a store, remembered."""
+
+    @lru_cache(maxsize=1024)
+    def joins(text: str, base: str, some: bool) -> list[Piece]:
+        reading = read_request(text, base=base)
+        return set_at_a_time(reading, partial(numbers, base), some=some)
+
+    @lru_cache(maxsize=4096)
+    def numbers(base: str, asked: str) -> list[int]:
+        rows = store.query(asked, base_iri=base, use_default_graph_as_union=True)
+        (row,) = cast(ox.QuerySolutions, rows)
+        return [int(cast(ox.Literal, value).value) for value in row]
+
+    return joins
+
+
 def _results(
-    store: ox.Store, job: dict[str, Any], reading: Reading
+    store: ox.Store, job: dict[str, Any], reading: Reading, joins: Joins
 ) -> ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean:
     default, named = job["default"], job["named"]
     arguments: dict[str, Any] = {"base_iri": job["base"]}
@@ -262,13 +307,15 @@ def _results(
         arguments["named_graphs"] = [ox.NamedNode(iri) for iri in named]
     elif job["union"] and not reading.has_dataset:
         arguments["use_default_graph_as_union"] = True
-    text = plain_concatenations(reading)
+    pieces = plain_concatenations(reading)
     try:
+        if "use_default_graph_as_union" in arguments:
+            pieces = [*pieces, *joins(reading.text, job["base"], bool(job["rows"]))]
+        text = reworded(reading.text, pieces)
         results = store.query(text, **arguments)
     except SyntaxError:
-        if text == reading.text:
-            raise
-        results = store.query(reading.text, **arguments)  # the place is one in the client's text
+        text = reading.text  # the place of an error is one in the client's text
+        results = store.query(text, **arguments)
     star = star_of(reading)
     if star is not None and isinstance(results, ox.QuerySolutions):
         names = [variable.value for variable in results.variables]

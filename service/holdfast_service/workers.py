@@ -1,10 +1,10 @@
 """Worker processes that answer queries, try updates, and can be killed; who gets one next.
 
-A query begins on a *quick* place. One that is not done within `patience` seconds, or a fifth of
-that while others wait, goes on at the lowest priority on a *slow* place, and a new worker takes its
-quick one; the same query asked again waits for a slow place at once. So a query that never ends
-keeps nobody waiting. A worker is killed at its query's deadline, at its memory limit (the system
-does that), when the client has gone, and when slow places are wanted and it has had one longest.
+A query begins on a *quick* place. One that has used up `patience`, or a fifth of that while others
+wait, goes on at the lowest priority on a *slow* place, and a new worker takes its quick one; the
+same query asked again waits for a slow place at once. So a query that never ends keeps nobody
+waiting. A worker is killed at its query's deadline, at its memory limit (the system does that),
+when the client has gone, and when slow places are wanted and it has had one longest.
 """
 
 from __future__ import annotations
@@ -24,10 +24,14 @@ from typing import Any, Protocol
 
 from holdfast_service import frames
 from holdfast_service.problem import Problem
+from holdfast_service.remembered import LONGEST, Remembered
 from holdfast_service.settings import Settings
 
 TICK = 0.05
 """Seconds between two looks at who runs too long."""
+
+WAITING = 4
+"""How many times the patience a query may wait for the machine."""
 
 REMEMBERED = 300.0
 """Seconds for which a query is known to be slow."""
@@ -62,6 +66,7 @@ class _Worker:
     frames: frames.Frames
     store: str = ""
     used: float = 0.0
+    """Seconds of processor time before the job that it is at."""
 
     def seconds(self) -> float:
         """The processor time that the process has used; what is known where it cannot be told."""
@@ -167,6 +172,7 @@ class Workers:
         self._stopping = False
         self._updates = False
         self._faults = 0
+        self._remembered = Remembered(settings.answers << 20)
         self._keeper = threading.Thread(target=self._keep, name="workers", daemon=True)
         self._keeper.start()
 
@@ -188,6 +194,12 @@ class Workers:
         Raises Problem: what the worker refuses, busy, deadline, memory, too-complex.
         """
         snapshot = self.current()
+        known = self._remembered.get(snapshot.name, job)
+        if known is not None:
+            with self._lock:
+                self._count("remembered")
+            return Answer(known.head, iter((known.body,)), lambda: None)
+        asked = job
         job = {**job, "store": snapshot.store, "hold": snapshot.hold}
         self._updates = self._updates or job["do"] == "update"
         run = self._place(client, _mark(job), gone)
@@ -209,11 +221,23 @@ class Workers:
             kind, detail = head.pop("problem"), head.pop("detail")
             self._finish(run, "refused", left, gone)
             raise Problem(kind, detail, **head)
+        body = self._body(run, left, gone, seconds)
+        if head.get("lasting") and head.get("length", LONGEST + 1) <= LONGEST:
+            body = self._kept(body, snapshot, asked, head)
         return Answer(
             head,
-            self._body(run, left, gone, seconds),
+            body,
             lambda: self._end(run, "left", kill=True),
         )
+
+    def _kept(
+        self, body: Iterator[bytes], snapshot: Snapshot, asked: dict[str, Any], head: dict[str, Any]
+    ) -> Iterator[bytes]:
+        """A short body, which is remembered once it is whole, if nothing was written meanwhile."""
+        whole = b"".join(body)
+        if len(whole) == head["length"] and snapshot.name == self.current().name:
+            self._remembered.put(snapshot.name, asked, head, whole)
+        yield whole
 
     def _body(
         self, run: _Run, left: list[float], gone: Callable[[], bool], seconds: float
@@ -225,6 +249,7 @@ class Workers:
                     yield payload
                 elif letter == frames.END:
                     end = frames.loads(payload)
+                    run.worker.used = end["used"]
                     self._end(run, "failed" if end["failed"] else "answered", kill=end["tired"])
                     if end["failed"]:
                         raise Problem("internal", end["failed"])
@@ -237,7 +262,9 @@ class Workers:
     def _finish(self, run: _Run, how: str, left: list[float], gone: Callable[[], bool]) -> None:
         try:
             _, payload = self._next(run, left, gone)
-            self._end(run, how, kill=frames.loads(payload)["tired"])
+            end = frames.loads(payload)
+            run.worker.used = end["used"]
+            self._end(run, how, kill=end["tired"])
         except (_Over, EOFError, OSError, KeyError):
             self._end(run, how, kill=True)
 
@@ -400,7 +427,6 @@ class Workers:
             # who has once been slow keeps its low priority
             back = not kill and not run.slow and not self._stopping
             if back:
-                run.worker.used = run.worker.seconds()
                 self._idle.append(run.worker)
             self._serve_waiting()
         if not back:
@@ -441,18 +467,21 @@ class Workers:
     def _tell_slow_from_quick(self) -> None:
         """Move queries aside that have used up the patience there is, and remember long ones.
 
-        Remembered is what has used up the patience in processor time: on a machine that is busy
-        elsewhere quick queries take long as well, and must not be held for slow.
+        Patience is processor time: on a machine that is busy elsewhere quick queries take long as
+        well, and must not be held for slow. One that has merely waited, for a disk or for its turn,
+        is moved aside after some times as long.
         """
         patience = self.settings.patience
         allowed = patience / (5 if self._waiting else 1)
         now = time.monotonic()
         for run in sorted(self._runs, key=lambda run: run.began):
-            if now - run.began < allowed or (run.slow and run.remembered):
+            long = now - run.began
+            if long < allowed or (run.slow and run.remembered):
                 continue
-            if run.worker.seconds() - run.used_before > patience:
+            used = run.worker.seconds() - run.used_before
+            if used > patience:
                 self._remember(run)
-            if not run.slow:
+            if not run.slow and (used > allowed or long > WAITING * patience):
                 self._move_aside(run)
 
     def _remember(self, run: _Run) -> None:
@@ -520,7 +549,8 @@ class Workers:
             worker.send({**job, "updates": self._updates})
             letter = b""
             while letter != frames.END:
-                letter, _ = worker.frames.next()
+                letter, payload = worker.frames.next()
+            worker.used = frames.loads(payload)["used"]
             worker.store = snapshot.store
             self._faults = 0
         except (EOFError, OSError):
@@ -531,7 +561,6 @@ class Workers:
             return
         with self._lock:
             if not self._stopping:
-                worker.used = worker.seconds()
                 self._idle.append(worker)
                 self._serve_waiting()
                 return

@@ -219,6 +219,19 @@ def bare_throughput(store: ox.Store, threads: int, seconds: float) -> None:
     print(f"bare, {threads} threads: {sum(counts) / seconds:.0f} answers a second")
 
 
+def rest(line: http.client.HTTPConnection) -> None:
+    """Wait until the service has indexed what follows from its registers, and has nothing to do."""
+    before = 0.0
+    while True:
+        time.sleep(2)
+        line.request("GET", "/metrics")
+        figures = line.getresponse().read().decode()
+        used = float(figures.partition("\nprocess_cpu_seconds_total ")[2].split()[0])
+        if used - before < 0.2:
+            return
+        before = used
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -247,6 +260,7 @@ def main() -> None:
             if answer.status != 503:
                 break
             time.sleep(1)
+        rest(line)
     try:
         with Store.open(chosen.kb, write=False) as kept, kept.reader() as reader:
             one_by_one(reader.store, url, chosen.rounds)

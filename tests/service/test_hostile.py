@@ -489,3 +489,34 @@ def test_a_queue_that_is_full_says_when_to_come_again(start: object, tmp_path: o
     assert len(busy) >= 2
     assert all(int(reply.headers["retry-after"]) > 0 for reply in busy)
     assert 504 in {reply.status for reply in replies}
+
+
+def test_a_connection_stays_open_after_an_answer_of_unknown_length(
+    live: Live, crowded: str
+) -> None:
+    pairs = f"SELECT * {{ GRAPH <{crowded}> {{ ?a ?b ?c . ?d ?e ?f }} }} LIMIT 2000"
+    line = http.client.HTTPConnection(live.host, timeout=30)
+    with contextlib.closing(line):
+        found = []
+        for _ in range(2):
+            line.request("GET", "/sparql?" + urlencode({"query": pairs}))
+            answer = line.getresponse()
+            found.append((answer.headers["Transfer-Encoding"], len(answer.read()) > 1 << 16))
+            assert line.sock is not None
+        line.request("OPTIONS", "/sparql")
+        assert (204, b"") == ((last := line.getresponse()).status, last.read())
+        assert line.sock is not None
+
+    assert [("chunked", True)] * 2 == found
+
+
+def test_an_old_client_is_told_once_whether_its_connection_ends(live: Live) -> None:
+    def told(lines: str) -> list[str]:
+        host, _, port = live.host.partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(f"{lines}\r\nConnection: keep-alive\r\n\r\n".encode())
+            head = line.recv(1 << 16).partition(b"\r\n\r\n")[0].decode().lower().split("\r\n")
+        return [one for one in head if one.startswith("connection:")]
+
+    assert ["connection: keep-alive"] == told("GET /health HTTP/1.0")
+    assert ["connection: close"] == told("POST /sparql HTTP/1.0\r\nContent-Length: 99999999")

@@ -291,6 +291,8 @@ PAGES = [
     "/explain?venture=youth-partnership", "/organisations/probation-service", "/id/atlantis",
     "/explain?venture=youth-partnership&rule=poor-boundary-fit&not=true",
     "/questions", "/questions/which-organisations-carry-most-ventures", "/sparql",
+    "/organisations", "/areas", "/feed", "/organisations?name=atlantis", "/areas?name=atlantis",
+    "/feed?page=9",
     "/sparql?query=SELECT+*+%7B?s+a+%3Chttps://w3id.org/holdfast/ns%23Venture%3E;+?p+?o%7D",
 ]  # fmt: skip
 
@@ -302,6 +304,67 @@ def test_text_from_a_register_never_becomes_markup(client: FlaskClient, address:
     assert page.content_type.startswith("text/html")
     assert "<script" not in page.text
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_organisations_are_listed_with_their_ventures_page_by_page(client: FlaskClient) -> None:
+    first = client.get("/organisations?per-page=1", headers=HTML).text
+    second = client.get("/organisations?per-page=1&page=2", headers=HTML).text
+    found = client.get("/organisations?name=COUNCIL", headers=HTML).text
+
+    assert "Probation service</a>" in first
+    assert "Valley Council" not in first
+    assert 'rel="next" href="/organisations?per-page=1&amp;page=2"' in first
+    assert f'href="/ventures?member={IDS}valley-council"' in second.replace("%3A", ":")
+    assert ("Valley Council</a>" in found, "Probation service" in found) == (True, False)
+
+
+def test_areas_are_listed_with_how_many_things_have_them(client: FlaskClient) -> None:
+    page = client.get("/areas", headers=HTML).text
+
+    assert re.search(
+        r'<a href="/areas/valley">The valley</a></th>\s*<td>.</td>\s*<td[^>]*>1<', page
+    )
+
+
+def test_a_list_is_given_to_programs_as_before(client: FlaskClient) -> None:
+    answer = client.get("/areas", headers={"Accept": "*/*"})
+
+    assert ["The valley"] == [item["label"] for item in answer.json["items"]]
+
+
+def test_the_changes_are_a_page_and_a_feed_at_one_address(client: FlaskClient) -> None:
+    page, feed = client.get("/feed", headers=HTML), client.get("/feed", headers=TURTLE)
+
+    assert 'href="/registers/youth/versions/1">version 1</a>' in page.text
+    assert {"/registers/youth/versions/1"} <= {
+        t.object.value.removeprefix("http://localhost")
+        for t in triples(feed)
+        if isinstance(t.object, ox.NamedNode)
+    }
+
+
+def test_a_page_names_its_other_forms(client: FlaskClient) -> None:
+    page = client.get("/ventures/youth-partnership", headers=HTML).text
+
+    assert '<a href="/ventures/youth-partnership?format=ttl">Turtle</a>' in page
+    assert 'rel="alternate" href="http://localhost/ventures/youth-partnership?format=json"' in page
+
+
+def test_a_page_calls_properties_as_the_vocabulary_does(client: FlaskClient) -> None:
+    page = client.get("/ventures/youth-partnership", headers=HTML).text
+
+    assert "belongs to</a>" in page
+    assert "belongsTo</a>" not in page
+
+
+def test_the_page_of_a_venture_waits_for_no_assessment(
+    app: flask.Flask, client: FlaskClient
+) -> None:
+    with app.extensions["keeper"].judgements._now.assessor._lock:
+        page = client.get("/ventures/youth-partnership", headers=HTML)
+
+    assert 200 == page.status_code
+    assert "What would help" in page.text
 
 
 def test_a_query_is_answered_as_a_table_with_names_for_iris(client: FlaskClient) -> None:
@@ -322,7 +385,10 @@ def test_every_link_of_every_page_leads_somewhere(client: FlaskClient) -> None:
         if not link.startswith("/static/")
     }
 
-    assert set() == {link for link in inside if client.get(link, headers=HTML).status_code >= 400}
+    def status(link: str) -> int:
+        return client.get(link, headers=HTML, buffered=True).status_code  # some answers stream
+
+    assert set() == {link for link in inside if status(link) >= 400}
 
 
 def test_ventures_can_be_asked_for_by_standing_and_by_member(client: FlaskClient) -> None:

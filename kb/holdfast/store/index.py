@@ -4,6 +4,7 @@
     index/00000017-0000/seal.json   which record it shows, and a checksum of each of its files
     index/live-…                    where the next state is made; thrown away when anything fails
     index/.draft-…                  where an update is tried; thrown away in any case
+    index/.adding-…                 quads on their way in, where there are many
     index/.old-…                    what is being thrown away
 
 Nothing here is the record. A snapshot becomes visible under its name only when its commit is in the
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -269,8 +270,13 @@ class Index:
         if len(first) < MANY:
             self.live.extend(first)
             return
-        self.live.bulk_extend(first)
-        self.live.bulk_extend(stream)
+        # bulk_extend lets no other thread run until it is done; what reads a file does
+        file = self.folder / f".adding-{secrets.token_hex(4)}.nq"
+        try:
+            ox.serialize((quad for quad in chain(first, stream)), file, format=ox.RdfFormat.N_QUADS)
+            self.live.bulk_load(path=str(file), format=ox.RdfFormat.N_QUADS)
+        finally:
+            file.unlink(missing_ok=True)
 
     def load(self, lines: Path, count: int) -> None:
         """Add the quads of a file of lines to the live state."""

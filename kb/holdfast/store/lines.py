@@ -227,7 +227,9 @@ def quad_of(line: bytes) -> ox.Quad:
 
 def quads_of(lines: Iterable[bytes]) -> Iterator[ox.Quad]:
     """The quads of lines; the names of blank nodes are kept."""
-    return iter(ox.parse(BytesIO(b"".join(lines)), format=ox.RdfFormat.N_QUADS))
+    parsed = ox.parse(BytesIO(b"".join(lines)), format=ox.RdfFormat.N_QUADS)
+    # a list of what the parser gives would be made without letting another thread run
+    return (quad for quad in parsed)
 
 
 def name_of(iri: str) -> bytes:
