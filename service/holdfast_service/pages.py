@@ -22,7 +22,7 @@ class Pages:
         self._window = window
 
     def shown(self, template: str, **given: Any) -> str:
-        """A page from a template."""
+        """A page from a template; where no `landscape` is given it is that of now."""
         return flask.render_template(
             template,
             **{
@@ -34,6 +34,10 @@ class Pages:
                 "rules": self._window.rules,
                 "link_of": self.link_of,
                 "label_of": self.label_of,
+                "as_of": flask.request.args.get("as-of", ""),
+                "at": _at,
+                "now": _now(),
+                "venture_page": lambda iri: self._venture_page(iri, given.get("landscape")),
                 "links": (),
                 "forms": _forms(),
                 **given,
@@ -52,6 +56,10 @@ class Pages:
         if any(store.quads_for_pattern(node, None, None, None)):
             return f"/resource?{urlencode({'iri': iri})}"
         return iri
+
+    def _venture_page(self, iri: str, landscape: Landscape | None) -> str:
+        slug = landscape.slugs.get(iri) if landscape else None
+        return _at(f"/ventures/{slug}") if slug else self.link_of(iri)
 
     def label_of(self, iri: str) -> str:
         """What people call the thing of an IRI."""
@@ -95,11 +103,26 @@ class Pages:
         node = ox.NamedNode(venture.iri)
         return self.shown(
             "venture.html",
+            landscape=landscape,
             venture=venture,
             advice=advice,
             about=statements(store, found.about, of=node) if found else [],
             pointing=statements(store, found.pointing, of=node, backwards=True) if found else [],
         )
+
+
+def _now() -> str:
+    """The address of the page that is being made, without the time that it is asked for."""
+    given = [(k, v) for k, v in flask.request.args.items(multi=True) if k != "as-of"]
+    return f"{flask.request.path}?{urlencode(given)}" if given else flask.request.path
+
+
+def _at(address: str) -> str:
+    """An address of this service, as of the time that the page being made is asked for."""
+    as_of = flask.request.args.get("as-of")
+    if not as_of:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'as-of': as_of})}"
 
 
 def _forms() -> list[tuple[str, str]]:
