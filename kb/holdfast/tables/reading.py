@@ -200,6 +200,10 @@ def _by_position(
             yield row
             continue
         number, cells = row
+        if number in table.comment_rows or (
+            table.comment_char and cells and cells[0].lstrip().startswith(table.comment_char)
+        ):
+            continue
         if positions is None:
             if table.header:
                 if number in table.header_rows:
@@ -274,7 +278,9 @@ def _heading_below(
 ) -> list[Problem]:
     """Told instead of missing columns, where rows further down name them."""
     wanted = {_plain(field.name) for field in table.fields if not field.optional}
-    missing = wanted - set(_joined(heading, table.header_join))
+    names = _joined(heading, table.header_join)
+    missing = wanted - set(names)
+    filled = [at for at, name in enumerate(names) if name in wanted]
     for row in itertools.islice(rows, _ROWS_SEARCHED) if table.header else ():
         if isinstance(row, Problem):
             continue
@@ -288,7 +294,9 @@ def _heading_below(
                     rows=(number,),
                 )
             ]
-        if missing and missing <= set(cells):
+        # a row under a name that is there already is a row of the table
+        below = [cell for at in filled for cell in cells[at : at + 1]]
+        if missing and missing <= set(cells) and not any(below):
             several = [*table.header_rows, number]
             names = [each for each in _joined([*heading, cells], table.header_join) if each]
             return [
@@ -491,11 +499,25 @@ def _not_decoded(path: Path, table: Table, place: Place, name: str, error: Unico
     return Problem(
         place.shown,
         f"the text is not {name.upper()}{byte}.",
-        "Save the table as UTF-8, or say in which encoding it is: --encoding windows-1252.",
+        f"Save the table as UTF-8, or say in which encoding it is: --encoding {_likely(path)}.",
         column="" if _UNREAD.search(column) else column,
         rows=(max(row, 1),),
         count=1,
     )
+
+
+def _likely(path: Path) -> str:
+    """The usual encoding that all of a text's beginning could be in."""
+    opened = _PACKED.get(path.suffix.lower(), open)
+    with opened(path, "rb") as stream:
+        begun = stream.read(1 << 20)
+    for name in ("windows-1252", "euc_jp", "cp932", "gb18030"):
+        try:
+            codecs.getincrementaldecoder(name)().decode(begun)
+        except UnicodeDecodeError:
+            continue
+        return name if name == "windows-1252" else f"{name}, for instance"
+    return "NAME"
 
 
 _UNREAD = re.compile("[\udc80-\udcff]")
