@@ -446,6 +446,27 @@ def test_what_is_told_of_damaged_tables_is_documented() -> None:
     assert [] == [said for _, said in DAMAGES.values() if f"| `{said}` |" not in documentation]
 
 
+def test_a_cell_of_a_database_that_is_no_text_is_told_by_row_and_column(
+    mapping: Path, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sqlite(tables)
+    (database,) = tables.glob("*.sqlite")
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE communes SET commune = x'ff00' WHERE insee = '01001'")
+        connection.execute("UPDATE unions SET nom = CAST(x'56616ce9' AS TEXT) WHERE rowid = 2")
+    monkeypatch.chdir(tables)
+
+    with pytest.raises(TableError) as caught:
+        imported(mapping, database.name, output=tmp_path / "unions.nq")
+
+    said = str(caught.value)
+    assert "table communes: row 1, column commune: the cell holds bytes and no text." in said
+    assert (
+        "table unions: row 2, column nom: the cell holds text that is not UTF-8 (byte 0xe9)."
+        in said
+    )
+
+
 def test_notes_about_a_table_are_no_rows_of_it(tmp_path: Path, tables: Path) -> None:
     package = json.loads(json.dumps(PACKAGE))
     package["resources"][1]["dialect"] = {"headerRows": [2], "commentRows": [4], "commentChar": "*"}

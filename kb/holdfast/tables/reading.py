@@ -177,7 +177,7 @@ def rows_of(
     """
     suffix = _suffix(place.address)
     if place.table:
-        return _by_name(table, place, _database_records(place))
+        return _by_name(table, place, _told(place, _database_records(place)))
     if suffix in _EXCEL:
         return _by_position(table, place, _excel_rows(table, place))
     if suffix in (".json", ".geojson", ".jsonl", ".ndjson"):
@@ -354,6 +354,17 @@ def _by_name(
     for number, record in records:
         flat = _flat(record)
         seen |= set(flat)
+        for field in table.fields:
+            if (said := _no_text(flat.get(field.name))) is not None:
+                yield Problem(
+                    place.shown,
+                    f"the cell holds {said}.",
+                    "Put text in UTF-8 there, or a number.",
+                    column=field.name,
+                    rows=(number,),
+                    count=1,
+                )
+                flat[field.name] = None
         yield (
             number,
             [
@@ -373,6 +384,15 @@ def _by_name(
                 f"{nearest(field.name, shown)} They have {', '.join(shown)}.".strip(),
                 column=field.name,
             )
+
+
+def _no_text(value: Any) -> str | None:
+    """What a cell holds that is no text, number or date; None where it is one."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "bytes and no text"
+    if isinstance(value, str) and (unread := _UNREAD.search(value)):
+        return f"text that is not UTF-8 (byte {ord(unread[0]) - 0xDC00:#04x})"
+    return None
 
 
 def _flat(record: dict[str, Any], before: str = "") -> dict[str, Any]:
@@ -629,9 +649,32 @@ def _tables_in(address: str) -> list[str]:
         ) from None
 
 
+def _told(
+    place: Place, records: Iterator[tuple[int, dict[str, Any]]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a database, and TableError where it gives no more of them."""
+    number = 0
+    try:
+        for number, record in records:
+            yield number, record
+    except (HoldfastError, GeneratorExit):
+        raise
+    except Exception as error:  # each database's driver has errors of its own
+        problem = Problem(
+            place.shown,
+            f"the database cannot be read: {printable(str(error).splitlines()[0])}.",
+            "It is damaged, or not allowed: get it again.",
+            rows=(number + 1,),
+            count=1,
+        )
+        raise TableError([problem]) from None
+
+
 def _database_records(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
     if "://" not in place.address:
         with sqlite3.connect(f"file:{place.address}?mode=ro", uri=True) as connection:
+            # what is not UTF-8 is told of with its row and column
+            connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
             name = place.table.replace('"', '""')
             cursor = connection.execute(f'SELECT * FROM "{name}"')
             names = [column[0] for column in cursor.description]
