@@ -467,6 +467,22 @@ def test_a_cell_of_a_database_that_is_no_text_is_told_by_row_and_column(
     )
 
 
+def test_a_fault_in_a_workbook_is_told_with_its_sheet(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = json.loads(json.dumps(PACKAGE))
+    for resource in package["resources"]:
+        resource["dialect"] = {"sheetName": resource["name"]}
+    replaced("communes.csv", "600", "many")(tables)
+    in_workbook(tables)
+    monkeypatch.chdir(tables)
+
+    with pytest.raises(TableError) as caught:
+        imported(written(tmp_path / "kept", package), "all.xlsx", output=tmp_path / "unions.nq")
+
+    assert str(caught.value).startswith("all.xlsx, sheet communes: row 5, column population: ")
+
+
 def test_notes_about_a_table_are_no_rows_of_it(tmp_path: Path, tables: Path) -> None:
     package = json.loads(json.dumps(PACKAGE))
     package["resources"][1]["dialect"] = {"headerRows": [2], "commentRows": [4], "commentChar": "*"}

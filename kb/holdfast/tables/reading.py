@@ -14,7 +14,7 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,19 @@ _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table lies: a file, or a database's address and the table's name there."""
+    """Where a table lies: a file, the sheet of a workbook, or a database's address and a table."""
 
     address: str
     table: str = ""
+    sheet: str = ""
 
     @property
     def shown(self) -> str:
         """The place as an error names it."""
-        return f"{self.address}, table {self.table}" if self.table else self.address
+        for word, name in (("table", self.table), ("sheet", self.sheet)):
+            if name:
+                return f"{self.address}, {word} {name}"
+        return self.address
 
 
 def places_of(mapping: Mapping, sources: Sequence[str]) -> dict[str, Place]:
@@ -123,7 +127,12 @@ def places_of(mapping: Mapping, sources: Sequence[str]) -> dict[str, Place]:
             )
     if problems:
         raise TableError(problems)
-    return named
+    return {
+        name: replace(place, sheet=known[name].sheet or "")
+        if _suffix(place.address) in _EXCEL
+        else place
+        for name, place in named.items()
+    }
 
 
 def _found(table: Table, folders: Sequence[Path], files: Sequence[Path]) -> Path | None:
