@@ -37,7 +37,14 @@ from holdfast.render import (
     why_not_json,
 )
 from holdfast.vocabulary import HF
-from holdfast.whatif import Change, operations_in, quads_in_turtle, reasons_for, what_if
+from holdfast.whatif import (
+    Change,
+    must_be_stated,
+    operations_in,
+    quads_in_turtle,
+    reasons_for,
+    what_if,
+)
 
 STARTING = 1800.0
 """Seconds that the registers may take to be assessed."""
@@ -308,12 +315,9 @@ class _Desk:
         if update:
             steps += operations_in(update, where="the change")
         if add or remove:
-            steps.append(
-                Change(
-                    quads_in_turtle(add, where="add") if add else (),
-                    quads_in_turtle(remove, where="remove") if remove else (),
-                )
-            )
+            less = quads_in_turtle(remove, where="remove") if remove else ()
+            must_be_stated(self._assessment, less)
+            steps.append(Change(quads_in_turtle(add, where="add") if add else (), less))
         if not steps:
             raise HoldfastError(
                 "there is no change to be tried.",

@@ -83,6 +83,7 @@ class Judgements:
                 self._now.landscape = Landscape(self._now.assessor.judged(), commit)
                 self._derived(self._now.assessor.ask("derived", seconds=self._seconds * 20), commit)
             except HoldfastError as error:
+                logs.LOGGER.error("the registers cannot be assessed: %s", error)
                 self._now.trouble = error
             except (Busy, TookTooLong):
                 self._now.trouble = HoldfastError("the assessment took longer than it may.")

@@ -646,6 +646,15 @@ def test_a_shipped_mapping_can_be_read_and_says_whose_the_tables_are(name: str) 
             assert "" not in (table.publisher, table.licence, table.issued), table.name
 
 
+def test_a_template_is_a_workbook_or_a_folder(tmp_path: Path) -> None:
+    asked = ["import", "--template", "council-register", "-o", str(tmp_path / "ours.doc")]
+
+    said = CliRunner().invoke(main, asked)
+
+    assert (2, True) == (said.exit_code, "no '.doc'" in said.output)
+    assert [] == list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("output", ["mine.xlsx", "mine"])
 def test_the_template_of_a_council_comes_back_as_a_register(output: str, tmp_path: Path) -> None:
     runner = CliRunner()

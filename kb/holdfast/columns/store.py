@@ -737,5 +737,10 @@ def _patterned(file: Path) -> bool:
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+    """A name as an SQL identifier, as `told_apart` spells it."""
+    return '"' + told_apart(name).replace('"', '""') + '"'
+
+
+def told_apart(name: str) -> str:
+    """A name with each capital marked: SQL takes ex:Name and ex:name for one; no IRI has a `^`."""
+    return "".join(f"^{sign}" if sign != sign.lower() else sign for sign in name)

@@ -159,9 +159,9 @@ def _needs(query: exp.Expression, compilation: Compilation) -> frozenset[str]:
     joined = [join.this for join in query.args.get("joins") or [] if _is_inner(join)]
     first = query.args.get("from_")
     for source in [*([first.this] if first else []), *joined]:
-        if isinstance(source, exp.Table) and source.name in compilation.read:
-            found.add(source.name)
-            if source.name == RDF_TYPE:
+        if isinstance(source, exp.Table) and (name := sql.name_of(source)) in compilation.read:
+            found.add(name)
+            if name == RDF_TYPE:
                 typed.add(source.alias)
         elif isinstance(source, exp.Subquery):
             found |= _needs(source, compilation)

@@ -18,6 +18,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.store import quoted
 from holdfast.columns.terms import INTEGER, NUMBERS
 from holdfast.compile import sql
 from holdfast.compile.expressions import known_to_re2
@@ -240,7 +241,7 @@ class _Statement:
     def table(self, iri: str) -> str:
         """The table of a predicate."""
         self.compilation.read.add(iri)
-        return '"' + iri.replace('"', '""') + '"'
+        return quoted(iri)
 
     # -- nodes -----------------------------------------------------------------------------------
 

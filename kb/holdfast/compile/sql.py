@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
+from holdfast.columns.store import told_apart
+
 SQL = exp.Expr
 
 
@@ -112,9 +114,14 @@ def joined(lists: Sequence[SQL]) -> SQL:
 def table(name: str, alias: str) -> exp.Table:
     """A table under an alias."""
     return exp.Table(
-        this=exp.to_identifier(name, quoted=True),
+        this=exp.to_identifier(told_apart(name), quoted=True),
         alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)),
     )
+
+
+def name_of(table: exp.Table) -> str:
+    """The name that `table` was given."""
+    return table.name.replace("^", "")
 
 
 def derived(query: exp.Query, alias: str) -> exp.Subquery:
