@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from holdfast.compile import Dataset, Plan, Refusal, compile_query
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError
 from holdfast.queries import QuerySyntaxError, read_query
+from holdfast.vocabulary import PREFIXES
+
+_UNDECLARED = re.compile(r"Unknown namespace prefix ?: ?(\S*?)")
 
 Term = ox.NamedNode | ox.BlankNode | ox.Literal
 
@@ -88,10 +92,14 @@ def _planned(query: str, base: str, strict: bool) -> tuple[Any, Plan, bool]:
     try:
         algebra = read_query(query, {}, base)
     except QuerySyntaxError as error:
+        prefix = _UNDECLARED.fullmatch(error.reason)
+        iri = PREFIXES.get(prefix[1]) if prefix else None
         raise QueryError(
-            f"{error.reason}.",
+            f"the prefix {prefix[1]}: is not declared." if prefix else f"{error.reason}.",
             where=f"the query: line {error.line}, column {error.column}",
-            mend="Mend the query: what stands there is not SPARQL 1.1.",
+            mend=f"Write PREFIX {prefix[1]}: <{iri or '…'}> before it."
+            if prefix
+            else "Mend the query: what stands there is not SPARQL 1.1.",
         ) from None
     default = tuple(str(part.default) for part in algebra.datasetClause if part.default)
     named = tuple(str(part.named) for part in algebra.datasetClause if part.named)

@@ -33,6 +33,7 @@ from holdfast.vocabulary import (
     RDF_TYPE,
     SKOS,
     nearest,
+    short,
 )
 
 
@@ -199,6 +200,12 @@ def prove(assessment: Assessment, triple: tuple[str, str, str], *, most: int = 1
             {"s": ids[subject], "o": ids[value]},
         )
     if number is None:
+        for name in (short(term[1:-1]) for term in triple if term.startswith(f"<{HF}")):
+            known = [short(term) for term in assessment.ontology.terms]
+            if name not in known:
+                raise UnknownNameError(
+                    f"{name} is not a term of the ontology.", mend=nearest(name, known)
+                )
         raise UnknownNameError(
             f"{subject} {predicate} {value} is neither stated nor does it follow.",
             mend="`holdfast query --inferred` shows what does; --not with --rule says why a rule"

@@ -29,6 +29,9 @@ FORMATS = {
     ".n3": ox.RdfFormat.N3,
 }
 
+TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".sqlite", ".db")
+"""Endings of tables, which `holdfast import` takes."""
+
 FORMS = {
     "turtle": ox.RdfFormat.TURTLE,
     "xml": ox.RdfFormat.RDF_XML,
@@ -101,7 +104,9 @@ def files_of(source: str) -> list[Path]:
         raise SourceError(
             f"'{path.suffix or path.name}' is not a format known here.",
             where=source,
-            mend=f"Use one of {formats}.",
+            mend="`holdfast import` makes a register of tables."
+            if path.suffix.lower() in TABLES
+            else f"Use one of {formats}.",
         )
     return [path]
 

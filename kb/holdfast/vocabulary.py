@@ -18,6 +18,17 @@ SH = "http://www.w3.org/ns/shacl#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 OWL = "http://www.w3.org/2002/07/owl#"
 
+PREFIXES = {
+    "dcterms": DCTERMS,
+    "hf": HF,
+    "rdf": RDF,
+    "rdfs": RDFS,
+    "skos": SKOS,
+    "venture": IDS + "venture/",
+    "xsd": XSD,
+}
+"""What a change may use without declaring it, and what a query is reminded of."""
+
 CONSTITUTIVE = ("purpose", "capacity", "fit", "conduct")
 """The levers (Table 1, L279-295), by their notation; advice is given on these alone."""
 

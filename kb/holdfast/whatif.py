@@ -20,19 +20,7 @@ from holdfast.queries import Operation, QuerySyntaxError, read_operations
 from holdfast.reason.edits import Quad
 from holdfast.reason.entailment import contradictions
 from holdfast.reason.whynot import tried_for
-from holdfast.vocabulary import BASES, DCTERMS, HF, RDFS, SKOS, XSD, nearest, short
-
-PREFIXES = {
-    "dcterms": DCTERMS,
-    "hf": HF,
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "rdfs": RDFS,
-    "skos": SKOS,
-    "venture": "https://w3id.org/holdfast/id/venture/",
-    "xsd": XSD,
-}
-"""What a change may use without declaring it."""
-
+from holdfast.vocabulary import BASES, HF, PREFIXES, nearest, short
 
 _FAULT = re.compile(r"^Parser error [^:]*: | \(line \d+\)$")
 
@@ -254,6 +242,53 @@ def quads_in_turtle(text: str, *, where: str) -> tuple[Quad, ...]:
     return tuple((str(quad.subject), str(quad.predicate), str(quad.object), "") for quad in found)
 
 
+def must_be_stated(assessment: Assessment, removed: Iterable[Quad]) -> None:
+    """Raise for triples that no source states: to take them away would alter nothing, in silence.
+
+    Raises UnknownNameError with what is most like such a triple.
+    """
+    columns = assessment.columns
+    for quad in removed:
+        ids = columns.ids_of(quad[:3])
+        if all(term in ids for term in quad[:3]) and columns.value(
+            "SELECT count(*) FROM quads WHERE s = $s AND p = $p AND o = $o AND NOT background",
+            {"s": ids[quad[0]], "p": ids[quad[1]], "o": ids[quad[2]]},
+        ):
+            continue
+        raise UnknownNameError(
+            f"{' '.join(map(_brief, quad[:3]))} is stated by no source, so it cannot be removed.",
+            mend=_most_like(assessment, quad)
+            or "Take away what it follows from: `holdfast explain --triple` shows that.",
+        )
+
+
+def _most_like(assessment: Assessment, quad: Quad) -> str:
+    """The stated triple that differs least in one of its terms, as advice; empty where none is."""
+    for place, column in enumerate("spo"):
+        others = [at for at in range(3) if at != place]
+        rows = assessment.columns.rows(
+            f"SELECT DISTINCT x.n3 FROM quads JOIN terms x ON x.id = quads.{column}"
+            " JOIN terms s ON s.id = quads.s JOIN terms p ON p.id = quads.p"
+            " JOIN terms o ON o.id = quads.o WHERE NOT background AND"
+            + " AND ".join(f" {'spo'[at]}.n3 = ${'spo'[at]}" for at in others)
+            + " LIMIT 10000",
+            {"spo"[at]: quad[at] for at in others},
+        )
+        if advice := nearest(_brief(quad[place]), [_brief(n3) for (n3,) in rows]):
+            return advice
+    return ""
+
+
+def _brief(term: str) -> str:
+    """An N-Triples term as people write it in Turtle."""
+    if not term.startswith("<"):
+        return term
+    for prefix, namespace in PREFIXES.items():
+        if term[1:].startswith(namespace):
+            return f"{prefix}:{term[1 + len(namespace) : -1]}"
+    return term
+
+
 def _findings(ventures: Iterable[VentureAssessment]) -> dict[str, tuple[str, Finding]]:
     return {
         finding.iri: (venture.iri, finding) for venture in ventures for finding in venture.findings
@@ -263,7 +298,7 @@ def _findings(ventures: Iterable[VentureAssessment]) -> dict[str, tuple[str, Fin
 def _check(assessment: Assessment, change: Change) -> None:
     """Raise for terms of ours that are not declared: they would change nothing, in silence."""
     terms = assessment.ontology.terms
-    for quad in change.added:
+    for quad in (*change.added, *change.removed):
         for term in quad[:3]:
             iri = term[1:-1]
             if term.startswith(f"<{HF}") and iri not in terms:

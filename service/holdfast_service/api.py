@@ -37,6 +37,7 @@ AS_OF = Parameter("as-of", "A date or a phase: judge as things stood then.")
 PAGE = Parameter("page", "Which page of the list.", "integer", 1, least=1)
 PER = Parameter("per-page", "How many to a page.", "integer", PER_PAGE, least=1, most=MOST_PER_PAGE)
 VENTURE = Parameter("venture", "The IRI of a venture, or the last part of it.", required=True)
+BEGIN = Parameter("venture", "A venture to begin with: its page shows how to write.", default="")
 CHANGE = (
     Parameter("update", "The change as a SPARQL update."),
     Parameter("add", "Triples to be added, as Turtle."),
@@ -80,19 +81,26 @@ def add_api(
             )
         )
 
-    @operations.get(app, "/", "The landscape: how all ventures stand.", answers={"text/html": ""})
-    def home() -> ResponseReturnValue:
-        found = judgements.at(None)
+    @operations.get(
+        app,
+        "/",
+        "The landscape: how all ventures stand.",
+        parameters=(AS_OF,),
+        answers={"text/html": ""},
+    )
+    def home(as_of: str | None) -> ResponseReturnValue:
+        found = judgements.at(as_of)
         snapshot = window.registers.snapshot()
         thing = Thing(
             canonical=f"{window.house.public}/",
             address=f"{window.house.public}/",
-            version=f"{snapshot.revision}|{bool(found)}",
+            version=f"{snapshot.revision}|{_version(found) if found else None}",
             modified=None,
             page=lambda: pages.shown(
                 "home.html",
                 organisations=len(snapshot.named(HF + "Organisation")),
                 areas=len(snapshot.named(HF + "Boundary")),
+                landscape=found,
                 registers=window.registers.published(),
                 worst=[v for v in found.ventures() if "weak" in v.standing.values()][:20]
                 if found
@@ -447,14 +455,19 @@ def add_api(
         app,
         "/whatif",
         "The page on which a change can be tried; with a change, what it does.",
-        parameters=(Parameter("venture", "A venture to begin with.", default=""), *CHANGE, AS_OF),
+        parameters=(BEGIN, *CHANGE, AS_OF),
         answers=BOTH,
     )
     def whatif(venture: str, as_of: str | None, **change: str | None) -> ResponseReturnValue:
-        return _tried({k: v or "" for k, v in change.items()}, as_of)
+        return _tried({k: v or "" for k, v in change.items()}, as_of, venture)
 
-    def _tried(change: dict[str, str], as_of: str | None) -> ResponseReturnValue:
+    def _tried(change: dict[str, str], as_of: str | None, venture: str) -> ResponseReturnValue:
         found = landscape(as_of)
+        begun = next((v for v in found.judged.ventures if v.iri == venture), None)
+        if begun is None:
+            begun = found.by_slug.get(venture)
+        if venture and begun is None:
+            raise Problem("not-found", f"There is no venture '{venture}' here. See /ventures.")
         outcome, trouble = None, None
         if any(change.values()):
             try:
@@ -468,11 +481,12 @@ def add_api(
             Thing(
                 canonical=own,
                 address=own,
-                version=_version(found) + repr((change, str(trouble))),
+                version=_version(found) + repr((change, venture, str(trouble))),
                 modified=None,
                 page=lambda: pages.shown(
                     "whatif.html",
                     landscape=found,
+                    venture=begun,
                     asked=change,
                     outcome=outcome,
                     problem=trouble,
@@ -485,7 +499,7 @@ def add_api(
     @app.post("/whatif")
     def post_whatif() -> ResponseReturnValue:
         kind = (flask.request.content_type or "").split(";")[0].strip().lower()
-        as_of = flask.request.args.get("as-of")
+        as_of, venture = (flask.request.args.get(name, "") for name in ("as-of", "venture"))
         if kind == "application/sparql-update":
             change = {"update": flask.request.get_data(as_text=True)}
         elif kind == "application/json":
@@ -499,14 +513,14 @@ def add_api(
             raise Problem(
                 "bad-request", "There is no change to be tried. Give update, add or remove."
             )
-        return _tried({k: v or "" for k, v in change.items()}, as_of)
+        return _tried({k: v or "" for k, v in change.items()}, as_of, venture)
 
     operations.declare(
         Operation(
             "post",
             "/whatif",
             "What a change would alter; nothing is changed.",
-            (AS_OF,),
+            (BEGIN, AS_OF),
             BOTH,
             takes={
                 "application/sparql-update": "a SPARQL update",

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
+from traceback import format_exc
 from typing import Any
 
 import pyoxigraph as ox
@@ -37,7 +38,14 @@ from holdfast.render import (
     why_not_json,
 )
 from holdfast.vocabulary import HF
-from holdfast.whatif import Change, operations_in, quads_in_turtle, reasons_for, what_if
+from holdfast.whatif import (
+    Change,
+    must_be_stated,
+    operations_in,
+    quads_in_turtle,
+    reasons_for,
+    what_if,
+)
 
 STARTING = 1800.0
 """Seconds that the registers may take to be assessed."""
@@ -49,6 +57,14 @@ class Busy(Exception):
 
 class TookTooLong(Exception):
     """A question took longer than it may, and was given up."""
+
+
+class Ended(Exception):
+    """The process ended before it could answer, most likely for want of memory."""
+
+
+class Fault(Exception):
+    """A question met a fault of ours; says how Python tells it, line by line."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +120,11 @@ class Assessor:
         *,
         as_of: str | None = None,
         rules: Path | None = None,
-        editable: bool = False,
         limits: Limits | None = None,
     ) -> None:
         """Nothing is read before the first question; `sources` says then what there is."""
         self._sources = sources
-        self._given = (as_of, rules, editable, limits)
+        self._given = (as_of, rules, limits)
         self._lock = Lock()
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -126,7 +141,7 @@ class Assessor:
 
         Raises Busy where another question is not answered within `seconds`, TookTooLong where this
         one is not; then the process is ended, and a new one assesses the sources when next asked.
-        Raises HoldfastError for what the asker can mend.
+        So it is where Ended is raised, or Fault. Raises HoldfastError for what the asker can mend.
         """
         if not self._lock.acquire(timeout=seconds):
             raise Busy
@@ -137,17 +152,14 @@ class Assessor:
                 self._end()
                 raise TookTooLong
             kind, answer = pipe.recv()
+            if kind == "fault":  # what it knows may be half of an edit
+                self._end()
         except (EOFError, OSError) as error:
             self._end()
-            raise HoldfastError(
-                "the assessment ended before it could answer.",
-                mend="It may have used more memory than it may; ask again, or ask for less.",
-            ) from error
+            raise Ended from error
         finally:
             self._lock.release()
-        if kind == "refused":
-            name, what, where, mend = answer
-            raise getattr(errors, name, HoldfastError)(what, where=where, mend=mend)
+        _raise_for(kind, answer)
         return answer
 
     def close(self) -> None:
@@ -185,10 +197,9 @@ class Assessor:
                 self._end()
                 raise TookTooLong
             kind, answer = self._pipe.recv()
-            if kind == "refused":
+            if kind != "ready":
                 self._end()
-                name, what, where, mend = answer
-                raise getattr(errors, name, HoldfastError)(what, where=where, mend=mend)
+            _raise_for(kind, answer)
         return self._pipe
 
     def _end(self) -> None:
@@ -200,12 +211,20 @@ class Assessor:
         self._pipe = self._process = None
 
 
+def _raise_for(kind: str, answer: Any) -> None:
+    """Raise what a process tells of instead of an answer, if it does."""
+    if kind == "fault":
+        raise Fault(answer)
+    if kind == "refused":
+        name, what, where, mend = answer
+        raise getattr(errors, name, HoldfastError)(what, where=where, mend=mend)
+
+
 def _work(
     pipe: Connection,
     sources: tuple[str, ...],
     as_of: str | None,
     rules: Path | None,
-    editable: bool,
     limits: Limits | None,
 ) -> None:
     """Assess, then answer until nobody asks any more."""
@@ -217,7 +236,7 @@ def _work(
                     as_of=as_of,
                     rules=rules,
                     evidence=False,
-                    editable=editable,
+                    editable=True,  # of any time it may be asked what a change would alter
                     limits=limits,
                 ),
                 as_of,
@@ -238,6 +257,10 @@ def _refusals(pipe: Connection) -> Iterator[Any]:
         yield lambda kind, answer: pipe.send((kind, answer))
     except HoldfastError as error:
         pipe.send(("refused", (type(error).__name__, error.what, error.where, error.mend)))
+    except (EOFError, OSError):
+        raise
+    except Exception:
+        pipe.send(("fault", format_exc()))
 
 
 class _Desk:
@@ -292,12 +315,9 @@ class _Desk:
         if update:
             steps += operations_in(update, where="the change")
         if add or remove:
-            steps.append(
-                Change(
-                    quads_in_turtle(add, where="add") if add else (),
-                    quads_in_turtle(remove, where="remove") if remove else (),
-                )
-            )
+            less = quads_in_turtle(remove, where="remove") if remove else ()
+            must_be_stated(self._assessment, less)
+            steps.append(Change(quads_in_turtle(add, where="add") if add else (), less))
         if not steps:
             raise HoldfastError(
                 "there is no change to be tried.",

@@ -170,7 +170,12 @@ class Kept:
             new = self._store.owner(graph or DEFAULT) is None
             self.write(
                 lambda check: self._store.put(
-                    graph or DEFAULT, data.file, data.media, base=data.base, check=check
+                    graph or DEFAULT,
+                    data.file,
+                    data.media,
+                    base=data.base,
+                    within=True,
+                    check=check,
                 )
             )
             return new

@@ -13,12 +13,23 @@ from holdfast.assess import Finding
 from holdfast.columns import Limits
 from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.reason.edits import Quad
-from holdfast_service.assessor import Assessor, Busy, Derived, Edited, TookTooLong
+from holdfast_service import logs
+from holdfast_service.assessor import (
+    Assessor,
+    Busy,
+    Derived,
+    Edited,
+    Ended,
+    Fault,
+    TookTooLong,
+)
 from holdfast_service.landscape import Landscape
 from holdfast_service.problem import Problem
 
 OTHER_TIMES = 2
 """For how many other dates or phases assessments are kept at hand."""
+
+ENDED = "The assessment ended before it could answer; it may have needed more memory than there is."
 
 
 @dataclass
@@ -49,14 +60,14 @@ class Judgements:
         self._sources, self._commit = sources, commit
         self._as_of, self._seconds, self._limits = as_of, seconds, limits
         self._derived = derived
-        self._now = self._made(as_of, editable=True)
+        self._now = self._made(as_of)
         self._others: OrderedDict[str, _Judged] = OrderedDict()
         self._lock = Lock()
         self._turn = RLock()
         self._settled = Event()
 
-    def _made(self, as_of: str | None, *, editable: bool) -> _Judged:
-        return _Judged(Assessor(self._sources, as_of=as_of, editable=editable, limits=self._limits))
+    def _made(self, as_of: str | None) -> _Judged:
+        return _Judged(Assessor(self._sources, as_of=as_of, limits=self._limits))
 
     def wait(self) -> None:
         """Wait until the registers are assessed for the first time, or cannot be."""
@@ -72,9 +83,15 @@ class Judgements:
                 self._now.landscape = Landscape(self._now.assessor.judged(), commit)
                 self._derived(self._now.assessor.ask("derived", seconds=self._seconds * 20), commit)
             except HoldfastError as error:
+                logs.LOGGER.error("the registers cannot be assessed: %s", error)
                 self._now.trouble = error
             except (Busy, TookTooLong):
                 self._now.trouble = HoldfastError("the assessment took longer than it may.")
+            except Ended:
+                self._now.trouble = HoldfastError(ENDED)
+            except Fault as fault:
+                logs.LOGGER.error("fault", exc_info=fault)
+                self._now.trouble = HoldfastError("the assessment met a fault; the log has it.")
             self._forget_others()
             self._settled.set()
 
@@ -107,7 +124,7 @@ class Judgements:
 
         Raises Problem for a time that cannot be asked for, or that takes too long.
         """
-        if as_of in (None, self._as_of):
+        if as_of in ("", None, self._as_of):
             if self._now.trouble is not None:
                 raise Problem("busy", f"The registers cannot be assessed: {self._now.trouble}")
             return self._now.landscape
@@ -121,14 +138,14 @@ class Judgements:
 
     def ask(self, as_of: str | None, question: str, **given: Any) -> Any:
         """The answer to a question about the registers as of a time. Raises Problem."""
-        judged = self._now if as_of in (None, self._as_of) else self._other(str(as_of))
+        judged = self._now if as_of in ("", None, self._as_of) else self._other(str(as_of))
         with _told():
             return judged.assessor.ask(question, seconds=self._seconds, **given)
 
     def _other(self, as_of: str) -> _Judged:
         with self._lock:
             if as_of not in self._others:
-                self._others[as_of] = self._made(as_of, editable=False)
+                self._others[as_of] = self._made(as_of)
             self._others.move_to_end(as_of)
             while len(self._others) > OTHER_TIMES:
                 self._others.popitem(last=False)[1].assessor.close()
@@ -205,6 +222,8 @@ def _told() -> Iterator[None]:
         raise Problem(
             "deadline", "The answer took longer than it may. Ask for less: one rule, one basis."
         ) from None
+    except Ended:
+        raise Problem("memory", f"{ENDED} Ask again, or ask for less.") from None
     except UnknownNameError as error:
         raise Problem("not-found", _sentence(error)) from None
     except HoldfastError as error:

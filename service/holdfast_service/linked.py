@@ -364,7 +364,7 @@ def _register_thing(window: Window, pages: Pages, register: Published, number: i
         page=lambda: pages.shown(
             "register.html",
             register=register,
-            version=number,
+            number=number,
             downloads=[
                 (name, f"{address}?format={end}") for end, (_, name) in SERIALISATIONS.items()
             ],

@@ -26,7 +26,7 @@ class Pages:
         self._window = window
 
     def shown(self, template: str, **given: Any) -> str:
-        """A page from a template."""
+        """A page from a template; where no `landscape` is given it is that of now."""
         return flask.render_template(
             template,
             **{
@@ -39,6 +39,10 @@ class Pages:
                 "link_of": self.link_of,
                 "label_of": self.label_of,
                 "links": flask.g.get("links", ()),
+                "as_of": flask.request.args.get("as-of", ""),
+                "at": _at,
+                "now": _now(),
+                "venture_page": lambda iri: self._venture_page(iri, given.get("landscape")),
                 "forms": _forms(),
                 **given,
             },
@@ -56,6 +60,10 @@ class Pages:
         if any(store.quads_for_pattern(node, None, None, None)):
             return f"/resource?{urlencode({'iri': iri})}"
         return iri
+
+    def _venture_page(self, iri: str, landscape: Landscape | None) -> str:
+        slug = landscape.slugs.get(iri) if landscape else None
+        return _at(f"/ventures/{slug}") if slug else self.link_of(iri)
 
     def label_of(self, iri: str) -> str:
         """What people call the thing of an IRI."""
@@ -99,6 +107,7 @@ class Pages:
         node = ox.NamedNode(venture.iri)
         return self.shown(
             "venture.html",
+            landscape=landscape,
             venture=venture,
             advice=self.advice(venture),
             about=statements(store, found.about, of=node, shelf=self._window.shelf)
@@ -115,6 +124,20 @@ class Pages:
         """What the rules behind a venture's risks advise."""
         rules, ontology = self._window.rules, self._window.ontology
         return [asdict(one) for one in advice_on(venture.findings, rules, ontology)]
+
+
+def _now() -> str:
+    """The address of the page that is being made, without the time that it is asked for."""
+    given = [(k, v) for k, v in flask.request.args.items(multi=True) if k != "as-of"]
+    return f"{flask.request.path}?{urlencode(given)}" if given else flask.request.path
+
+
+def _at(address: str) -> str:
+    """An address of this service, as of the time that the page being made is asked for."""
+    as_of = flask.request.args.get("as-of")
+    if not as_of:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'as-of': as_of})}"
 
 
 def _forms() -> list[tuple[str, str]]:

@@ -188,7 +188,8 @@ IN_SOURCES: dict[str, Failing] = {
     "web address": lambda: read("https://example.org/register.ttl"),
     "folder without RDF": lambda: read(folder("minutes")),
     "folder named like a file": lambda: read(folder("register.ttl")),
-    "unknown suffix": lambda: read(written("register.csv", "")),
+    "unknown suffix": lambda: read(written("register.doc", "")),
+    "a table": lambda: read(written("register.csv", "")),
     "Turtle": lambda: read(
         written("register.ttl", "ex:harbour-trust a hf:Venture ;; hf:boundary .")
     ),

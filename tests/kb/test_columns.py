@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.answers import answer, plain_text
 from holdfast.columns import Columns
 from holdfast.columns.terms import (
     BOOLEAN,
@@ -144,6 +145,19 @@ def test_a_triple_in_two_graphs_is_held_once(tmp_path: Path) -> None:
         columns.value("SELECT count(*) FROM quads"),
         columns.value(f'SELECT count(*) FROM "{EX}b"'),
     )
+
+
+def test_properties_that_differ_in_capitals_alone_stay_apart(tmp_path: Path) -> None:
+    columns = build(
+        load('ex:trust ex:name "Harbour" ; ex:Name "HARBOUR" ; ex:É 1 ; ex:é 2 .', tmp_path)
+    )
+
+    found = answer(
+        columns,
+        f"SELECT ?one ?two {{ ?s <{EX}name> ?one ; <{EX}Name> ?two ; <{EX}É> 1 ; <{EX}é> 2 }}",
+    ).solutions
+
+    assert [["Harbour", "HARBOUR"]] == [[plain_text(term) for term in row] for row in found or ()]
 
 
 def test_a_type_holds_for_the_classes_above(tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ def test_commands_take_a_store_beside_other_sources(tmp_path: Path, file: Path) 
 
     assert ["s", "https://example.org/a", "https://example.org/harbour"] == found.split()
     assert "Missing argument 'SOURCE...', or --kb." in holdfast("assess").output
+    assert (
+        "Say what to read before QUERY: SOURCE..., or --kb." in holdfast("query", "ASK {}").output
+    )
 
 
 def test_of_several_files_all_are_loaded_or_none(tmp_path: Path, file: Path) -> None:

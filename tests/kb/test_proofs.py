@@ -193,7 +193,7 @@ def test_a_triple_that_does_not_follow_is_refused(harbour: Assessment) -> None:
     ("words", "said"),
     [
         (["--triple", "ex:port ex:about"], "is not a triple"),
-        ([], "--venture IRI, or --triple TRIPLE"),
+        ([], "either --venture IRI or --triple TRIPLE"),
         (["--venture", "harbour", "--rule", "x", "--not", "--format", "turtle"], "text or json"),
         (["--triple", "<urn:a> <urn:b> <urn:c>", "--basis", "fit"], "choose findings"),
     ],

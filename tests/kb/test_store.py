@@ -377,7 +377,9 @@ def test_a_register_that_changes_much_is_indexed_anew_and_nothing_else_is_lost(
 def test_a_graph_of_a_register_is_replaced_and_merged_alone(store: Store) -> None:
     store.put(HARBOUR, b"<s:> <p:> 1 . <g:raph> { <s:> <p:> 02 }", "application/trig")
 
-    store.put("g:raph", b"<s:> <p:> 03 .", "text/turtle")
+    with pytest.raises(ConflictError, match="belongs to register"):
+        store.put("g:raph", b"<s:> <p:> 3 .", "text/turtle")
+    store.put("g:raph", b"<s:> <p:> 03 .", "text/turtle", within=True)
     store.merge("g:raph", b"<s:> <p:> [ <p:> 4 ] .", "text/turtle")
 
     assert [HARBOUR] == [version.register for version in store.registers()]

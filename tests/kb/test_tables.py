@@ -374,6 +374,20 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         'say "dialect": {"headerRows": [1, 2]}. The columns are then called siren, member insee, '
         "member commune, population.",
     ),
+    "a column renamed after what stands in a row": (
+        replaced(
+            "communes.csv",
+            "commune,population\n200000001,01001,Aval",
+            "name,population\n200000001,01001,commune",
+        ),
+        "communes.csv: row 1, column commune: the column is missing. "
+        "The heading has siren, insee, name, population.",
+    ),
+    "an encoding of Japan": (
+        replaced("communes.csv", "Amont", "上流の村", "cp932"),
+        "communes.csv: row 3, column commune: the text is not UTF-8 (byte 0x8f). "
+        "Save the table as UTF-8, or say in which encoding it is: --encoding cp932, for instance.",
+    ),
     "a heading alone": (
         replaced("communes.csv", COMMUNES, COMMUNES.splitlines()[0]),
         "communes.csv: the table has a heading and no rows. "
@@ -430,6 +444,76 @@ def test_what_is_told_of_damaged_tables_is_documented() -> None:
     documentation = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
 
     assert [] == [said for _, said in DAMAGES.values() if f"| `{said}` |" not in documentation]
+
+
+def test_a_cell_of_a_database_that_is_no_text_is_told_by_row_and_column(
+    mapping: Path, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sqlite(tables)
+    (database,) = tables.glob("*.sqlite")
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE communes SET commune = x'ff00' WHERE insee = '01001'")
+        connection.execute("UPDATE unions SET nom = CAST(x'56616ce9' AS TEXT) WHERE rowid = 2")
+    monkeypatch.chdir(tables)
+
+    with pytest.raises(TableError) as caught:
+        imported(mapping, database.name, output=tmp_path / "unions.nq")
+
+    said = str(caught.value)
+    assert "table communes: row 1, column commune: the cell holds bytes and no text." in said
+    assert (
+        "table unions: row 2, column nom: the cell holds text that is not UTF-8 (byte 0xe9)."
+        in said
+    )
+
+
+def test_a_fault_in_a_workbook_is_told_with_its_sheet(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = json.loads(json.dumps(PACKAGE))
+    for resource in package["resources"]:
+        resource["dialect"] = {"sheetName": resource["name"]}
+    replaced("communes.csv", "600", "many")(tables)
+    in_workbook(tables)
+    monkeypatch.chdir(tables)
+
+    with pytest.raises(TableError) as caught:
+        imported(written(tmp_path / "kept", package), "all.xlsx", output=tmp_path / "unions.nq")
+
+    assert str(caught.value).startswith("all.xlsx, sheet communes: row 5, column population: ")
+
+
+def test_notes_about_a_table_are_no_rows_of_it(tmp_path: Path, tables: Path) -> None:
+    package = json.loads(json.dumps(PACKAGE))
+    package["resources"][1]["dialect"] = {"headerRows": [2], "commentRows": [4], "commentChar": "*"}
+    lines = ["Communes of 2024", *COMMUNES.splitlines(), "", "* Counted on 1 January."]
+    lines.insert(3, "of which in the valley:,,,")
+    (tables / "communes.csv").write_text("\n".join(lines), encoding="utf-8")
+
+    found = imported(written(tmp_path / "noted", package), tables, output=tmp_path / "unions.nq")
+
+    assert len(UNIONS.splitlines()) + len(COMMUNES.splitlines()) - 2 == found.rows
+
+
+def test_a_date_in_words_is_read_and_checked_as_one(
+    tmp_path: Path, tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = json.loads(json.dumps(PACKAGE))
+    founded = package["resources"][0]["schema"]["fields"][2]
+    founded["replace"] = {"1er": "1", "mars": "03", "令和2年": "2020", " ": "/"}
+    folder = written(tmp_path / "worded", package)
+    monkeypatch.chdir(tables)
+    replaced("unions.csv", "01/01/2014", "1er mars 2014")(tables)
+    imported(folder, ".", output=tmp_path / "unions.nq")
+    replaced("unions.csv", "1er mars 2014", "32 mars 令和2年")(tables)
+
+    with pytest.raises(TableError) as caught:
+        imported(folder, ".", output=tmp_path / "other.nq")
+
+    assert '"2014-03-01"^^' in (tmp_path / "unions.nq").read_text(encoding="utf-8")
+    assert "unions.csv: row 2, column création: '32 mars 令和2年' is not a date" in str(
+        caught.value
+    )
 
 
 def test_all_that_is_wrong_is_told_at_once(
@@ -560,6 +644,15 @@ def test_a_shipped_mapping_can_be_read_and_says_whose_the_tables_are(name: str) 
     for table in mapping.tables:
         if name not in ("council-register", "surveys"):  # tables of whoever fills them in
             assert "" not in (table.publisher, table.licence, table.issued), table.name
+
+
+def test_a_template_is_a_workbook_or_a_folder(tmp_path: Path) -> None:
+    asked = ["import", "--template", "council-register", "-o", str(tmp_path / "ours.doc")]
+
+    said = CliRunner().invoke(main, asked)
+
+    assert (2, True) == (said.exit_code, "no '.doc'" in said.output)
+    assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("output", ["mine.xlsx", "mine"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from click.testing import CliRunner
 from holdfast.assess import Assessment, assess
 from holdfast.cli import main
 from holdfast.errors import HoldfastError, UnknownNameError
+from holdfast.explain import prove
 from holdfast.vocabulary import HF
-from holdfast.whatif import Change, operations_in, quads_in_turtle, what_if
+from holdfast.whatif import Change, must_be_stated, operations_in, quads_in_turtle, what_if
 
 ROOT = Path(__file__).resolve().parents[2]
 CASE = str(ROOT / "kb" / "graphs" / "physical-activity.trig")
@@ -64,6 +66,33 @@ def test_what_is_taken_away_and_put_back_stays(before_implementation: Assessment
     triple = quads_in_turtle(text, where="--add")
     outcome = what_if(before_implementation, Change(added=triple, removed=triple))
     assert () == outcome.flips == outcome.lost == outcome.gained
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("venture:phsical-activity a hf:Venture", "Did you mean venture:physical-activity?"),
+        ("venture:physical-activity a hf:Ventur", "Did you mean hf:Venture?"),
+        ("venture:physical-activity hf:stage hf:early", "Take away what it follows from"),
+    ],
+)
+def test_what_no_source_states_cannot_be_taken_away(
+    before_implementation: Assessment, text: str, said: str
+) -> None:
+    must_be_stated(
+        before_implementation,
+        quads_in_turtle("venture:physical-activity a hf:Venture", where="--remove"),
+    )
+    with pytest.raises(UnknownNameError, match=re.escape(said)):
+        must_be_stated(before_implementation, quads_in_turtle(text, where="--remove"))
+
+
+def test_a_triple_with_a_term_that_is_not_declared_is_not_proved(
+    before_implementation: Assessment,
+) -> None:
+    triple = quads_in_turtle("venture:physical-activity hf:stag hf:early", where="--triple")[0]
+    with pytest.raises(UnknownNameError, match=r"hf:stag is not a term.*Did you mean hf:stage"):
+        prove(before_implementation, triple[:3])
 
 
 def test_a_term_that_is_not_declared_is_refused(before_implementation: Assessment) -> None:

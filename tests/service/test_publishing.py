@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+import holdfast
+from holdfast_service.assessor import Fault
 from holdfast_service.command import made
 from holdfast_service.linked import ASSESSED, CONTEXT, STATED
+from holdfast_service.problem import Problem
 from holdfast_service.settings import Settings
 
 HF = "https://w3id.org/holdfast/ns#"
@@ -438,6 +442,77 @@ def test_an_earlier_time_is_judged_on_its_own(client: FlaskClient) -> None:
         "/whatif?venture=youth-partnership&as-of=2020",
     ):
         assert "as of 2020" in client.get(page, headers=HTML).text, page
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/", "/ventures", "/findings", "/ventures/youth-partnership",
+     "/explain?venture=youth-partnership",
+     "/compare?first=youth-partnership&second=youth-partnership"],
+)  # fmt: skip
+def test_a_page_of_an_earlier_time_leads_to_pages_of_that_time(
+    client: FlaskClient, address: str
+) -> None:
+    judged = re.compile(r'href="(/(?:ventures|findings|explain|whatif|remedies|compare)[^"]*)"')
+
+    then = client.get(f"{address}{'&' if '?' in address else '?'}as-of=2020", headers=HTML)
+    links = {html.unescape(link) for link in judged.findall(then.text)}
+
+    assert 200 == then.status_code
+    assert [link for link in links if "as-of=2020" in link]
+    assert {address} >= {link for link in links if "as-of" not in link}  # the way back to now
+    assert "as-of" not in client.get(address, headers=HTML).text.replace('"as-of"', "")
+
+
+def test_a_change_and_what_would_help_can_be_asked_for_of_an_earlier_time(
+    client: FlaskClient,
+) -> None:
+    junior = f"<{IDS}youth-worker> hf:grade hf:specialist"
+
+    outcome = client.post("/whatif?as-of=2020", data={"remove": junior})
+    helping = client.get("/remedies?venture=youth-partnership&basis=capacity&as-of=2020")
+
+    assert "underpowered-post" in {finding["rule"] for finding in outcome.json["lost"]}
+    assert helping.json["remedies"]
+
+
+def test_the_form_for_a_change_begins_empty_and_keeps_what_was_tried(client: FlaskClient) -> None:
+    fields = re.compile(r"<textarea[^>]*>([^<]*)</textarea>")
+    change = f"<{IDS}youth-worker> hf:grade hf:specialist"
+
+    begun = client.get("/whatif?venture=youth-partnership", headers=HTML).text
+    tried = client.post("/whatif", data={"remove": change}, headers=HTML).text
+
+    assert ["", "", ""] == fields.findall(begun)
+    assert f"{IDS}youth-partnership" in begun
+    assert ["", change, ""] == [html.unescape(text) for text in fields.findall(tried)]
+    assert 404 == client.get("/whatif?venture=atlantis", headers=HTML).status_code
+
+
+def test_every_page_says_which_holdfast_made_it(client: FlaskClient) -> None:
+    for address in PAGES:
+        assert f"Holdfast {holdfast.__version__}" in client.get(address, headers=HTML).text, address
+
+
+class _Deadly:
+    """What ends the process that reads it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (1,)
+
+
+def test_a_question_that_ends_the_assessor_is_told_as_such_and_the_next_is_answered(
+    app: flask.Flask, client: FlaskClient
+) -> None:
+    judgements = app.extensions["keeper"].judgements
+
+    with pytest.raises(Problem) as ended:
+        judgements.ask(None, "venture", venture=_Deadly())
+    with pytest.raises(Fault, match="AttributeError"):
+        judgements.ask(None, "horoscope")
+
+    assert "memory" == ended.value.kind
+    assert 200 == client.get("/explain?venture=youth-partnership").status_code
 
 
 def test_json_is_json_ld_by_its_context(client: FlaskClient) -> None:

@@ -56,7 +56,16 @@ def takes_sources(command: Decorated) -> Decorated:
         *words: Any, sources: tuple[str, ...], kb: tuple[str, ...], **options: Any
     ) -> Any:
         if not sources and not kb:
-            raise click.UsageError("Missing argument 'SOURCE...', or --kb.")
+            after = " ".join(
+                argument.metavar or str(argument.name).upper()
+                for argument in click.get_current_context().command.params
+                if isinstance(argument, click.Argument) and argument.name != "sources"
+            )
+            raise click.UsageError(
+                f"Say what to read before {after}: SOURCE..., or --kb."
+                if after
+                else "Missing argument 'SOURCE...', or --kb."
+            )
         named = [word for store in kb for word in ("--kb", store)]
         click.get_current_context().meta[_WORDS] = [*named, *sources]
         with registers_of(kb) as kept:

@@ -23,7 +23,14 @@ from holdfast.queries import Operation
 from holdfast.reason.proof import WAYS
 from holdfast.remedies import remedies
 from holdfast.vocabulary import BASES
-from holdfast.whatif import Change, operations_in, quads_in_turtle, reasons_for, what_if
+from holdfast.whatif import (
+    Change,
+    must_be_stated,
+    operations_in,
+    quads_in_turtle,
+    reasons_for,
+    what_if,
+)
 
 
 @click.command("explain")
@@ -73,7 +80,7 @@ def explain_command(
     if silent and form == "turtle":
         raise click.UsageError("--not is told as text or json.")
     if (venture is None) == (triple is None):
-        raise click.UsageError("Say what to explain: --venture IRI, or --triple TRIPLE.")
+        raise click.UsageError("Say what to explain: either --venture IRI or --triple TRIPLE.")
     if triple is not None:
         if basis or rule:
             raise click.UsageError("--basis and --rule choose findings; --triple names a triple.")
@@ -186,6 +193,7 @@ def whatif_command(
     if more or less:
         steps.append(Change(more, less))
     assessment = assessed(sources, as_of, folder, evidence=False, limits=limits, editable=True)
+    must_be_stated(assessment, less)
     outcome = what_if(assessment, steps)
     reasons = reasons_for(assessment, steps, outcome)
     if form == "table":

@@ -1550,7 +1550,7 @@ class _Far(Known):
 
     def _field(self, name: str) -> SQL:
         label = f"{name}_{self._name}"
-        if label not in [part.alias for part in self._fields]:
+        if sql.identifier(label).name not in [part.alias for part in self._fields]:
             self._fields.append(sql.named(self._value._field(name), label))
         return sql.column(self._alias, label)
 

@@ -115,6 +115,7 @@ class Sent:
     packed: bool = False
     base: str | None = None
     if_match: int | None = None
+    within: bool = False
 
 
 @dataclass(frozen=True)
@@ -551,6 +552,7 @@ class Store:
         note: str = "",
         author: str = "",
         if_match: int | None = None,
+        within: bool = False,
         check: Check | None = None,
     ) -> Commit:
         """Make this the register's content, whole; a new version of it.
@@ -558,12 +560,12 @@ class Store:
         `register` is its IRI. `packed` says that the content is gzipped. Relative IRIs are relative
         to `base`, or else to the register's IRI. `if_match` is the number of the version that this
         one follows, 0 for none. Where `register` names a graph of another register, that graph
-        alone is replaced. Raises SourceError for what cannot be parsed, ConflictError where
-        `if_match` does not hold or a graph belongs to another register, StoreError where it cannot
-        be written, BusyError where other writes take too long, and what `check` raises; then
-        nothing has changed.
+        alone is replaced with `within`; without it that is refused. Raises SourceError for what
+        cannot be parsed, ConflictError where `if_match` does not hold or a graph belongs to another
+        register, StoreError where it cannot be written, BusyError where other writes take too long,
+        and what `check` raises; then nothing has changed.
         """
-        sent = Sent(register, content, media_type, packed, base, if_match)
+        sent = Sent(register, content, media_type, packed, base, if_match, within)
         return self.put_all([sent], note=note, author=author, check=check)
 
     def put_all(
@@ -591,6 +593,8 @@ class Store:
         self._check_format(media_type)
         owner = self.owner(register)
         if owner is not None and owner != register:
+            if not sent.within:
+                raise _belongs(text.name_of(register), owner, register)
             return self._put_graph(sent, owner)
         before = self._before(register, sent.if_match)
         kept = self.record.keep(sent.content, media_type, packed=sent.packed)
@@ -1109,12 +1113,7 @@ class Store:
                 there = self.owner(name) if graph[:1] == b"<" else None
                 owner = claimed.setdefault(graph, there or draft.register)
                 if owner != draft.register:
-                    raise ConflictError(
-                        f"the graph {graph.decode()} belongs to register <{owner}>.",
-                        where=f"register <{draft.register}>",
-                        mend="A graph belongs to one register: drop that one first, or take the"
-                        " graph out of this one.",
-                    )
+                    raise _belongs(graph, owner, draft.register)
 
     def _owner_of(self, quad: ox.Quad) -> str:
         graph = quad.graph_name
@@ -1277,6 +1276,16 @@ class Store:
 
 def _own_name(register: str) -> str:
     return "" if register == DEFAULT else register
+
+
+def _belongs(graph: bytes, owner: str, register: str) -> ConflictError:
+    """The refusal of a register that would hold or be a graph of another, its `owner`."""
+    return ConflictError(
+        f"the graph {graph.decode()} belongs to register <{owner}>.",
+        where=f"register <{register}>",
+        mend="A graph belongs to one register: drop that one first, or take the"
+        " graph out of this one.",
+    )
 
 
 def _own_graph(register: str) -> bytes:

@@ -155,9 +155,17 @@ def _date_format(field: Field) -> str:
     return field.format if "%" in field.format else "%Y-%m-%d"
 
 
+def _cell(field: Field) -> str:
+    """SQL for what stands in a field, once all that the field says is replaced."""
+    cell = name(field.name)
+    for old, new in field.replace:
+        cell = f"replace({cell}, {text(old)}, {text(new)})"
+    return f"trim({cell})"
+
+
 def _value(field: Field) -> str:
     """SQL for the value of a field, NULL where it is not of its type."""
-    cell = f"trim({name(field.name)})"
+    cell = _cell(field)
     if field.type == "string":
         return cell
     if field.type == "date":
@@ -238,7 +246,7 @@ def _field_problems(
     if field.required:
         tests.append(
             (
-                f"{column} IS NULL OR trim({column}) = ''",
+                f"{column} IS NULL OR {_cell(field)} = ''",
                 lambda _: "the cell is empty.",
                 "It must be filled in.",
             )
@@ -294,7 +302,7 @@ def _field_problems(
     if field.pattern:
         tests.append(
             (
-                f"NOT regexp_full_match(trim({column}), {text(field.pattern)})",
+                f"NOT regexp_full_match({_cell(field)}, {text(field.pattern)})",
                 lambda cell: f"{quoted(cell)} does not look like a {field.name}.",
                 f"It must match {field.pattern}.",
             )
@@ -303,7 +311,7 @@ def _field_problems(
         among = ", ".join(text(each) for each in field.enum)
         tests.append(
             (
-                f"trim({column}) NOT IN ({among})",
+                f"{_cell(field)} NOT IN ({among})",
                 lambda cell: f"{quoted(cell)} is none of the values that may stand here.",
                 f"They are {', '.join(field.enum)}.",
             )

@@ -32,10 +32,10 @@ _READ = {
     "package": "title description register contributors licenses created overlaps resources",
     "resource": "name path encoding optional own title contributors licenses created sources "
     "dialect schema",
-    "dialect": "delimiter header headerRows headerJoin sheetName property",
+    "dialect": "delimiter header headerRows headerJoin commentRows commentChar sheetName property",
     "schema": "fields missingValues primaryKey foreignKeys",
     "field": "name type format optional tolerant description example constraints groupChar "
-    "decimalChar bareNumber trueValues falseValues",
+    "decimalChar bareNumber trueValues falseValues replace",
     "constraint": "required unique pattern minimum maximum enum notBefore",
     "foreign key": "fields reference mend",
     "reference": "resource fields",
@@ -62,7 +62,8 @@ class Field:
 
     What is not of its type in a `tolerant` one is told of and left out. A number has `group`
     between its thousands and `decimal` before its fraction; if it is not `bare`, signs may stand
-    around it. `true` and `false` are the words for them, in small letters.
+    around it. `true` and `false` are the words for them, in small letters. `replace` says what is
+    put in place of what, wherever it stands in the cell, before the cell is looked at.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Field:
     bare: bool = True
     true: tuple[str, ...] = ("true", "yes", "y", "1", "t")
     false: tuple[str, ...] = ("false", "no", "n", "0", "f")
+    replace: tuple[tuple[str, str], ...] = ()
     description: str = ""
     example: str = ""
 
@@ -114,6 +116,8 @@ class Table:
     sheet: str | None = None
     header_rows: tuple[int, ...] = (1,)
     header_join: str = " "
+    comment_rows: frozenset[int] = frozenset()
+    comment_char: str = ""
     property: str | None = None
     missing: tuple[str, ...] = ("",)
     primary_key: tuple[str, ...] = ()
@@ -335,11 +339,18 @@ def _dialect(given: Any, where: str) -> dict[str, Any]:
             where=where,
             mend="The first row is 1: [1], or [2, 3].",
         )
+    comments = given.get("commentRows", [])
+    if not isinstance(comments, list) or not all(isinstance(row, int) for row in comments):
+        raise MappingError(
+            "commentRows is not a list of rows.", where=where, mend="The first row is 1: [1, 2]."
+        )
     return {
         "delimiter": delimiter,
         "header": bool(given.get("header", True)),
         "header_rows": tuple(sorted(rows)),
         "header_join": str(given.get("headerJoin", " ")),
+        "comment_rows": frozenset(comments),
+        "comment_char": str(given.get("commentChar", "")),
         "sheet": given.get("sheetName"),
         "property": given.get("property"),
     }
@@ -394,9 +405,31 @@ def _field(given: Any, where: str) -> Field:
         bare=bool(given.get("bareNumber", True)),
         true=tuple(str(each).lower() for each in given.get("trueValues", Field.true)),
         false=tuple(str(each).lower() for each in given.get("falseValues", Field.false)),
+        replace=_replaced(given.get("replace", {}), where),
         description=str(given.get("description", "")),
         example=str(given.get("example", "")),
     )
+
+
+def _replaced(given: Any, where: str) -> tuple[tuple[str, str], ...]:
+    """What is put in place of what, the longest first."""
+    if not isinstance(given, dict) or not all(
+        old and isinstance(new, str) for old, new in given.items()
+    ):
+        raise MappingError(
+            "replace does not say what is put in place of what.",
+            where=where,
+            mend='Such as {"janvier": "01", "février": "02"}.',
+        )
+    for new in given.values():
+        for old in given:
+            if old in new:
+                raise MappingError(
+                    f"replace puts {new!r} in, which holds {old!r}, and that is replaced, too.",
+                    where=where,
+                    mend=f"Say more of what stands around {old!r}.",
+                )
+    return tuple(sorted(given.items(), key=lambda pair: (-len(pair[0]), pair[0])))
 
 
 def _foreign_key(given: Any, name: str, where: str) -> ForeignKey:

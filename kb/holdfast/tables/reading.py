@@ -14,7 +14,7 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,19 @@ _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table lies: a file, or a database's address and the table's name there."""
+    """Where a table lies: a file, the sheet of a workbook, or a database's address and a table."""
 
     address: str
     table: str = ""
+    sheet: str = ""
 
     @property
     def shown(self) -> str:
         """The place as an error names it."""
-        return f"{self.address}, table {self.table}" if self.table else self.address
+        for word, name in (("table", self.table), ("sheet", self.sheet)):
+            if name:
+                return f"{self.address}, {word} {name}"
+        return self.address
 
 
 def places_of(mapping: Mapping, sources: Sequence[str]) -> dict[str, Place]:
@@ -123,7 +127,12 @@ def places_of(mapping: Mapping, sources: Sequence[str]) -> dict[str, Place]:
             )
     if problems:
         raise TableError(problems)
-    return named
+    return {
+        name: replace(place, sheet=known[name].sheet or "")
+        if _suffix(place.address) in _EXCEL
+        else place
+        for name, place in named.items()
+    }
 
 
 def _found(table: Table, folders: Sequence[Path], files: Sequence[Path]) -> Path | None:
@@ -177,7 +186,7 @@ def rows_of(
     """
     suffix = _suffix(place.address)
     if place.table:
-        return _by_name(table, place, _database_records(place))
+        return _by_name(table, place, _told(place, _database_records(place)))
     if suffix in _EXCEL:
         return _by_position(table, place, _excel_rows(table, place))
     if suffix in (".json", ".geojson", ".jsonl", ".ndjson"):
@@ -200,6 +209,10 @@ def _by_position(
             yield row
             continue
         number, cells = row
+        if number in table.comment_rows or (
+            table.comment_char and cells and cells[0].lstrip().startswith(table.comment_char)
+        ):
+            continue
         if positions is None:
             if table.header:
                 if number in table.header_rows:
@@ -274,7 +287,9 @@ def _heading_below(
 ) -> list[Problem]:
     """Told instead of missing columns, where rows further down name them."""
     wanted = {_plain(field.name) for field in table.fields if not field.optional}
-    missing = wanted - set(_joined(heading, table.header_join))
+    names = _joined(heading, table.header_join)
+    missing = wanted - set(names)
+    filled = [at for at, name in enumerate(names) if name in wanted]
     for row in itertools.islice(rows, _ROWS_SEARCHED) if table.header else ():
         if isinstance(row, Problem):
             continue
@@ -288,7 +303,9 @@ def _heading_below(
                     rows=(number,),
                 )
             ]
-        if missing and missing <= set(cells):
+        # a row under a name that is there already is a row of the table
+        below = [cell for at in filled for cell in cells[at : at + 1]]
+        if missing and missing <= set(cells) and not any(below):
             several = [*table.header_rows, number]
             names = [each for each in _joined([*heading, cells], table.header_join) if each]
             return [
@@ -346,6 +363,17 @@ def _by_name(
     for number, record in records:
         flat = _flat(record)
         seen |= set(flat)
+        for field in table.fields:
+            if (said := _no_text(flat.get(field.name))) is not None:
+                yield Problem(
+                    place.shown,
+                    f"the cell holds {said}.",
+                    "Put text in UTF-8 there, or a number.",
+                    column=field.name,
+                    rows=(number,),
+                    count=1,
+                )
+                flat[field.name] = None
         yield (
             number,
             [
@@ -365,6 +393,15 @@ def _by_name(
                 f"{nearest(field.name, shown)} They have {', '.join(shown)}.".strip(),
                 column=field.name,
             )
+
+
+def _no_text(value: Any) -> str | None:
+    """What a cell holds that is no text, number or date; None where it is one."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "bytes and no text"
+    if isinstance(value, str) and (unread := _UNREAD.search(value)):
+        return f"text that is not UTF-8 (byte {ord(unread[0]) - 0xDC00:#04x})"
+    return None
 
 
 def _flat(record: dict[str, Any], before: str = "") -> dict[str, Any]:
@@ -491,11 +528,25 @@ def _not_decoded(path: Path, table: Table, place: Place, name: str, error: Unico
     return Problem(
         place.shown,
         f"the text is not {name.upper()}{byte}.",
-        "Save the table as UTF-8, or say in which encoding it is: --encoding windows-1252.",
+        f"Save the table as UTF-8, or say in which encoding it is: --encoding {_likely(path)}.",
         column="" if _UNREAD.search(column) else column,
         rows=(max(row, 1),),
         count=1,
     )
+
+
+def _likely(path: Path) -> str:
+    """The usual encoding that all of a text's beginning could be in."""
+    opened = _PACKED.get(path.suffix.lower(), open)
+    with opened(path, "rb") as stream:
+        begun = stream.read(1 << 20)
+    for name in ("windows-1252", "euc_jp", "cp932", "gb18030"):
+        try:
+            codecs.getincrementaldecoder(name)().decode(begun)
+        except UnicodeDecodeError:
+            continue
+        return name if name == "windows-1252" else f"{name}, for instance"
+    return "NAME"
 
 
 _UNREAD = re.compile("[\udc80-\udcff]")
@@ -607,9 +658,32 @@ def _tables_in(address: str) -> list[str]:
         ) from None
 
 
+def _told(
+    place: Place, records: Iterator[tuple[int, dict[str, Any]]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a database, and TableError where it gives no more of them."""
+    number = 0
+    try:
+        for number, record in records:
+            yield number, record
+    except (HoldfastError, GeneratorExit):
+        raise
+    except Exception as error:  # each database's driver has errors of its own
+        problem = Problem(
+            place.shown,
+            f"the database cannot be read: {printable(str(error).splitlines()[0])}.",
+            "It is damaged, or not allowed: get it again.",
+            rows=(number + 1,),
+            count=1,
+        )
+        raise TableError([problem]) from None
+
+
 def _database_records(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
     if "://" not in place.address:
         with sqlite3.connect(f"file:{place.address}?mode=ro", uri=True) as connection:
+            # what is not UTF-8 is told of with its row and column
+            connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
             name = place.table.replace('"', '""')
             cursor = connection.execute(f'SELECT * FROM "{name}"')
             names = [column[0] for column in cursor.description]

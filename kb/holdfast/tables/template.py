@@ -29,6 +29,12 @@ def write_template(mapping: Mapping, output: Path) -> list[Path]:
     Raises SourceError.
     """
     tables = [table for table in mapping.tables if not table.own]
+    if output.suffix and output.suffix.lower() != ".xlsx" and not output.is_dir():
+        raise SourceError(
+            f"a template is a workbook or a folder, and no '{output.suffix}'.",
+            where=str(output),
+            mend="Name a file that ends in .xlsx, or a folder.",
+        )
     if output.exists() and (output.suffix.lower() == ".xlsx" or any(output.iterdir())):
         raise SourceError(
             "there is something of that name.", where=str(output), mend="Choose another name."
