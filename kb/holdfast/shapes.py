@@ -1041,10 +1041,9 @@ class Shapes:
 
     def _decimal(self, node: Identifier, name: str) -> float:
         value = self._one(node, name)
-        try:
-            return float(str(value)) if value is not None else 0.0
-        except ValueError:
+        if value is not None and not re.fullmatch(_DECIMAL, str(value)):
             self._refuse(node, f"has '{value}' as sh:{name}.", "Write a number.")
+        return float(str(value or 0))
 
     # -- node expressions ------------------------------------------------------------------------
 
@@ -1171,7 +1170,10 @@ class Shapes:
             found = Expression("orderBy", parts, descending=down)
         for name in ("offset", "limit"):
             if name in facts:
-                self._number(owner, facts[name], name)
+                if self._number(owner, facts[name], name) < 0:
+                    self._refuse(
+                        owner, f"has {facts[name]} as sh:{name}.", "Write a number of at least 0."
+                    )
                 found = Expression(name, (found,), term=facts[name])
         return found
 
@@ -1258,6 +1260,7 @@ _INTEGERS = (
     "integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger",
     "unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte",
 )  # fmt: skip
+_DECIMAL = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _RESERVED = ("this", "shapesGraph", "currentShape", "path", "PATH", "value")
 _SHAPELY = _PARAMETERS | set(_TARGETS)
 

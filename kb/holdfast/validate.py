@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as File
@@ -130,12 +131,13 @@ def validate(
                 where=", ".join(str(file) for file in loaded.shapes.files),
                 mend="Known are sh:Rules, sh:RulesEntailment, rule sets, RDFS and OWL 2 RL.",
             )
-    roots = loaded.shapes.named(only) if only else loaded.shapes.targeted()
-    if depth is not None:
-        loaded.shapes.check_depth(roots, depth)
-    found = _inferred(loaded, inference, rule_sets, iterate=iterate)
-    results = _Validation(loaded, abort=abort).results(focus, roots, named=bool(only))
-    loaded.shapes.memory.save()
+    with _deep_enough(loaded.shapes):
+        roots = loaded.shapes.named(only) if only else loaded.shapes.targeted()
+        if depth is not None:
+            loaded.shapes.check_depth(roots, depth)
+        found = _inferred(loaded, inference, rule_sets, iterate=iterate)
+        results = _Validation(loaded, abort=abort).results(focus, roots, named=bool(only))
+        loaded.shapes.memory.save()
     allowed = set(allow)
     return Report(
         conforms=all(result.severity in allowed for result in results),
@@ -166,7 +168,8 @@ def infer(
     Raises SourceError, and ShapeError where a rule is ill-formed or of a type not known here.
     """
     loaded = _load(data, shapes, ontology, imports, True, memory, limits)
-    found = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
+    with _deep_enough(loaded.shapes):
+        found = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
     loaded.shapes.memory.save()
     return tuple(found.inferred())
 
@@ -175,6 +178,19 @@ _REGIMES = {
     "http://www.w3.org/ns/entailment/RDFS": "rdfs",
     "http://www.w3.org/ns/owl-profile/RL": "owlrl",
 }
+
+
+@contextmanager
+def _deep_enough(shapes: Shapes) -> Iterator[None]:
+    """A block in which shapes that go deeper than can be followed are refused."""
+    try:
+        yield
+    except RecursionError:
+        raise ShapeError(
+            "shapes, paths or expressions are nested too deeply.",
+            where=", ".join(str(file) for file in shapes.files),
+            mend="A hundred levels are possible; take what is deeper apart.",
+        ) from None
 
 
 def _load(
@@ -228,7 +244,8 @@ def check_shapes(sources: Iterable[str]) -> None:
     """
     files, _ = files_in(sources)
     shapes = read_shapes(files)
-    wrong = shapes.ill_formed()
+    with _deep_enough(shapes):
+        wrong = shapes.ill_formed()
     if wrong:
         raise ShapeError("\n".join(str(error) for error in wrong))
 

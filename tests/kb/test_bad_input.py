@@ -533,6 +533,8 @@ IN_SHAPES: dict[str, Callable[[], object]] = {
     "an entailment that is not known": lambda: with_shapes(
         "sh:closed false", more="<> sh:entailment <http://www.w3.org/ns/entailment/OWL-Direct> ."
     ),
+    "nothing to be followed": lambda: with_shapes("sh:not [ " * 500 + "sh:in ()" + " ]" * 500),
+    "an order that is none": lambda: ruled("sh:order 'first' ; sh:predicate ex:a ; sh:object 1"),
     "shapes too deep": lambda: with_shapes("sh:node [ sh:node [ sh:closed false ] ]", depth=1),
 }
 
