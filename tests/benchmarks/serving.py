@@ -219,17 +219,25 @@ def bare_throughput(store: ox.Store, threads: int, seconds: float) -> None:
     print(f"bare, {threads} threads: {sum(counts) / seconds:.0f} answers a second")
 
 
-def rest(line: http.client.HTTPConnection) -> None:
-    """Wait until the service has indexed what follows from its registers, and has nothing to do."""
-    before = 0.0
-    while True:
-        time.sleep(2)
-        line.request("GET", "/metrics")
-        figures = line.getresponse().read().decode()
-        used = float(figures.partition("\nprocess_cpu_seconds_total ")[2].split()[0])
-        if used - before < 0.2:
-            return
-        before = used
+def used(pid: int) -> float:
+    """Seconds of processor time that a process and those it started have used (Linux)."""
+    ticks = 0
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            told = place.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if pid in (int(place.parent.name), int(told[1])):
+            ticks += int(told[11]) + int(told[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def rest(pid: int) -> None:
+    """Wait until the service has found and indexed what follows, and has nothing to do."""
+    before = -1.0
+    while used(pid) - before > 0.3:
+        before = used(pid)
+        time.sleep(3)
 
 
 def main() -> None:
@@ -260,7 +268,7 @@ def main() -> None:
             if answer.status != 503:
                 break
             time.sleep(1)
-        rest(line)
+        rest(process.pid)
     try:
         with Store.open(chosen.kb, write=False) as kept, kept.reader() as reader:
             one_by_one(reader.store, url, chosen.rounds)
