@@ -10,6 +10,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
@@ -101,7 +102,8 @@ class Edited:
 class Derived:
     """What follows from the registers, as N-Triples: to be added, and to be taken away.
 
-    With `whole`, what is to be added is all there is. `triples` counts what the registers state.
+    With `whole`, what is to be added is all there is, and `digest` names it. `triples` counts what
+    the registers state.
     """
 
     whole: bool
@@ -109,6 +111,7 @@ class Derived:
     # each one text: a million of them would be taken in without letting another thread run
     added: str = ""
     removed: str = ""
+    digest: str = ""
 
 
 class Assessor:
@@ -411,7 +414,8 @@ class _Desk:
                 {"p": predicate},
             )
         ]
-        return Derived(True, self._stated(), "\n".join([*lines, *self._told(ventures)]))
+        text = "\n".join(sorted([*lines, *self._told(ventures)]))
+        return Derived(True, self._stated(), text, digest=sha256(text.encode()).hexdigest())
 
     def _stated(self) -> int:
         return int(

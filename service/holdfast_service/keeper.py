@@ -290,8 +290,10 @@ class Keeper:
         return removed, added
 
     def _derived(self, derived: Derived, commit: int) -> None:
-        """Keep what follows from a commit, unless another has come since."""
-        if commit == self._store.last:
+        """Keep what follows from a commit, unless another has come since, or it is there already:
+        a service that begins again most often finds what the one before it left."""
+        there = self._store.snapshot()
+        if (there.derived, there.digest) != (commit, derived.digest) and commit == self._store.last:
             self._store.derived(_derived_quads(derived))
 
 
@@ -316,6 +318,7 @@ def _derived_quads(derived: Derived) -> kept.Derived:
         added=list(_placed(derived.added)),
         removed=list(_placed(derived.removed)),
         anew=derived.whole,
+        digest=derived.digest,
     )
 
 

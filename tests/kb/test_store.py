@@ -400,6 +400,18 @@ def test_a_patch_takes_nothing_from_another_register(store: Store) -> None:
     assert 7 == len(indexed(store))
 
 
+def test_a_snapshot_tells_what_its_derived_graphs_were_told_to_hold(store: Store) -> None:
+    risk = [quad_of("trust", "risk", integer("1"), FINDINGS)]
+    store.put(HARBOUR, TRUST, "text/turtle")
+    store.derived(Derived(risk, anew=True, digest="one risk"))
+    assert (1, "one risk") == (store.snapshot().derived, store.snapshot().digest)
+    store.put(HARBOUR, TRUST + b"ex:trust ex:seat ex:quay .", "text/turtle")
+    assert (1, "one risk") == (store.snapshot().derived, store.snapshot().digest)
+
+    store.derived(Derived(removed=risk))
+    assert (2, "") == (store.snapshot().derived, store.snapshot().digest)
+
+
 def test_derived_graphs_change_with_a_commit_or_after_it(store: Store) -> None:
     def judged(proposal: Proposal) -> Derived:
         return Derived([quad_of("trust", "risk", integer("1"), FINDINGS)], anew=True)

@@ -146,6 +146,22 @@ def test_what_is_written_through_sparql_is_assessed_soon_after(
     put(client, YOUTH)
 
 
+def test_what_follows_is_written_once_and_found_there_after_a_restart(
+    app: flask.Flask, client: FlaskClient
+) -> None:
+    keeper = app.extensions["keeper"]
+
+    def assessed_anew() -> str:
+        keeper.judgements.refresh()
+        return str(keeper._store.snapshot().name)
+
+    assert assessed_anew() == assessed_anew()
+    put(client, SENIOR)
+    assert 0 == client.get("/findings?rule=underpowered-post").json["total"]
+    assert assessed_anew() == assessed_anew()
+    put(client, YOUTH)
+
+
 def test_a_register_sent_while_all_is_assessed_anew_keeps_no_other_writer_waiting(
     app: flask.Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,8 +46,8 @@ class Snapshot:
     """A frozen state of the index: open `path` with `Reader`.
 
     `commit` is the commit that it shows, `revision` counts states of the derived graphs since, and
-    `derived` is the commit that the derived graphs follow from (0 for none). `seal` names the state
-    of the record.
+    `derived` is the commit that the derived graphs follow from (0 for none), `digest` what was told
+    of them as a whole, if it was. `seal` names the state of the record.
     """
 
     path: Path
@@ -55,6 +55,7 @@ class Snapshot:
     revision: int
     derived: int
     seal: str
+    digest: str = ""
 
     @property
     def name(self) -> str:
@@ -131,6 +132,7 @@ class Index:
     folder: Path
     owners: dict[bytes, str] = field(default_factory=dict)
     derived: int = 0
+    digest: str = ""
     current: Snapshot | None = None
     _live: ox.Store | None = None
     _sums: dict[tuple[str, int, int], int] = field(default_factory=dict)
@@ -191,7 +193,7 @@ class Index:
             self._live = None
             return "was damaged"
         self.current = snapshot
-        self.derived = snapshot.derived
+        self.derived, self.digest = snapshot.derived, snapshot.digest
         self.owners = dict(_owners_in(path))
         self._changed = set()
         return ""
@@ -200,7 +202,7 @@ class Index:
         """Begin an empty index."""
         self._live = ox.Store(str(self._place()))
         self.owners = {}
-        self.derived = 0
+        self.derived, self.digest = 0, ""
         self._changed = set()
 
     def _copy(self, path: Path) -> None:
@@ -227,7 +229,7 @@ class Index:
             return
         self._copy(self.current.path)
         self.owners = dict(_owners_in(self.current.path))
-        self.derived = self.current.derived
+        self.derived, self.digest = self.current.derived, self.current.digest
         self._changed = set()
 
     def close(self) -> None:
@@ -313,6 +315,7 @@ class Index:
             "commit": number,
             "revision": revision,
             "derived": self.derived,
+            "digest": self.digest,
             "seal": seal,
             "files": {
                 entry.path[len(str(path)) + 1 :]: [entry.stat().st_size, self._sum(entry)]
@@ -410,7 +413,10 @@ def _snapshots(folder: Path) -> list[Path]:
 
 def _snapshot_of(path: Path) -> Snapshot:
     about: dict[str, Any] = json.loads((path / "seal.json").read_bytes())
-    return Snapshot(path, about["commit"], about["revision"], about["derived"], about["seal"])
+    digest = about.get("digest", "")
+    return Snapshot(
+        path, about["commit"], about["revision"], about["derived"], about["seal"], digest
+    )
 
 
 def _gone(path: Path) -> StoreError:

@@ -122,12 +122,14 @@ class Sent:
 class Derived:
     """A change to the graphs INFERRED, FINDINGS and CATALOGUE; its quads are in no other graph.
 
-    With `anew`, `added` is all that they hold from now on.
+    With `anew`, `added` is all that they hold from now on; its `digest`, if there is one, is kept
+    with the snapshot.
     """
 
     added: Iterable[ox.Quad] = ()
     removed: Iterable[ox.Quad] = ()
     anew: bool = False
+    digest: str = ""
 
 
 Check = Callable[[Proposal], Derived | None]
@@ -929,9 +931,9 @@ class Store:
                 for graph in DERIVED
                 for quad in index.live.quads_for_pattern(None, None, None, ox.NamedNode(graph))
             ]
-            owners, derived = dict(index.owners), index.derived
+            owners, derived, digest = dict(index.owners), index.derived, index.digest
             index.anew()
-            index.owners, index.derived = owners, derived
+            index.owners, index.derived, index.digest = owners, derived, digest
             changed = {draft.register for draft in drafts}
             for version in self.registers():
                 if version.register not in changed:
@@ -976,6 +978,7 @@ class Store:
             removed = [quad for quad in there if quad not in wanted]
             added = [quad for quad in wanted if quad not in there]
         index.take(removed, added)
+        index.digest = change.digest if change.anew else ""
 
     def _changed(
         self,
