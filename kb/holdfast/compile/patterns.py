@@ -1043,6 +1043,21 @@ class Compilation:
             return relation
         return self.join(self.targeted(), relation)
 
+    def _with_outside(self, relation: Relation, aggregates: Any) -> Relation:
+        """The same with what aggregates read from outside an EXISTS as columns of its own: SQL
+        takes an aggregate over outer columns alone for one of the outer query."""
+        seen = {
+            name: value
+            for name in sorted(names_in(aggregates) - set(relation.held))
+            if (value := self._seen(name)) is not None
+        }
+        if not seen:
+            return relation
+        held, columns = dict(relation.held), dict(relation.columns)
+        for name, value in seen.items():
+            held[name], columns[name] = self._hold(name, value, Variable(name), relation)
+        return self.closed(replace(relation, held=held, columns=columns))
+
     def targeted(self) -> Relation:
         """The focus nodes."""
         assert self.targets is not None
@@ -1266,7 +1281,7 @@ class Compilation:
             CompValue(part.name, **{**part, "vars": argument})
             for part, argument in zip(rest, arguments, strict=True)
         ]
-        relation = self._with_focus(self.pattern(inner), node.A)
+        relation = self._with_outside(self._with_focus(self.pattern(inner), node.A), node.A)
         keys = list(grouped.expr or [])
         keys += [Variable(name) for name in self.apart(relation) if Variable(name) not in keys]
         if self.focus and not self._outside and self.focus not in {str(key) for key in keys}:
