@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import TypeVar
 
 import duckdb
+
+_PATIENCE = 0.05
+"""Seconds between two interruptions of what still runs."""
 
 T = TypeVar("T")
 Task = Callable[[duckdb.DuckDBPyConnection], T]
@@ -43,9 +46,9 @@ def abreast(con: duckdb.DuckDBPyConnection, tasks: Iterable[Task[T]], many: int)
                     break
                 yield ahead.popleft().result()
         finally:
-            for future in ahead:
-                future.cancel()
-            if ahead:
+            running = [future for future in ahead if not future.cancel()]
+            # again and again, for one that is about to begin hears nothing
+            while wait(running, timeout=_PATIENCE).not_done:
                 for cursor in cursors:
                     cursor.interrupt()
     for cursor in cursors:
