@@ -397,20 +397,26 @@ def _substring(node: CompValue, value: Compile) -> Value:
         if isinstance(start, Constant) and is_whole(start):
             first = int(str(start.term))
             if length is None:
-                return sql.call("substr", text, sql.number(max(first, 1)))
+                return sql.call("substr", text, sql.number(min(max(first, 1), _FARTHEST)))
             if isinstance(length, Constant) and is_whole(length):
                 last = first + int(str(length.term))
-                first = max(first, 1)
-                counted = sql.number(max(last - first, 0))
+                first = min(max(first, 1), _FARTHEST)
+                counted = sql.number(min(max(last - first, 0), _FARTHEST))
                 return sql.call("substr", text, sql.number(first), counted)
         parts = sql.record(
             text=text,
             first=_place(start.number()),
-            last=sql.number(2**31) if length is None else _place(start.number(), length.number()),
+            last=sql.number(_FARTHEST)
+            if length is None
+            else _place(start.number(), length.number()),
         )
         return sql.once(parts, "part", _between)
 
     return _like(value(node.arg), taken)
+
+
+_FARTHEST = 2**31
+"""A place beyond the end of any text, and not too far for SQL."""
 
 
 def _place(start: SQL, length: SQL | None = None) -> SQL:
@@ -424,12 +430,12 @@ def _place(start: SQL, length: SQL | None = None) -> SQL:
 
 def _between(part: SQL) -> SQL:
     """The text of a record from its `first` place to before its `last`."""
+    farthest = sql.number(_FARTHEST)
     first = sql.call("greatest", sql.field(part, "first"), sql.number(1))
-    length = exp.Sub(this=exp.paren(sql.field(part, "last")), expression=first)
-    piece = sql.call(
-        "substr", sql.field(part, "text"), first.copy(),
-        sql.call("greatest", length, sql.number(0)),
-    )  # fmt: skip
+    first = sql.call("least", first, farthest)
+    length: SQL = exp.Sub(this=exp.paren(sql.field(part, "last")), expression=first)
+    length = sql.call("least", sql.call("greatest", length, sql.number(0)), farthest.copy())
+    piece = sql.call("substr", sql.field(part, "text"), first.copy(), length)
     bounds = [exp.Not(this=sql.missing(sql.field(part, name))) for name in ("first", "last")]
     return sql.cases((sql.both(bounds), piece))
 
