@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import duckdb
 
-from holdfast.columns.arithmetic import ARITHMETIC
+from holdfast.columns.arithmetic import ARITHMETIC, EXACT_DOUBLE
 from holdfast.columns.hashes import HASHES
 from holdfast.columns.moments import MOMENTS
 from holdfast.columns.names import quoted
@@ -184,6 +184,21 @@ _USUAL = (
 )
 """Terms that the parser is sure to accept, in the spelling that the serialiser gives them."""
 
+# What compares two terms of the dictionary, and the terms for which the simple way will not do.
+# A macro is written out wherever it is used, and planning that takes most of an edit's time.
+_STORED = {
+    "stored_number_order(n1, c1, lex1, n2, c2, lex2)": (
+        f"cls BETWEEN {DECIMAL} AND {DOUBLE} OR cls = {INTEGER} AND abs(num) >= {EXACT_DOUBLE}",
+        "order_of(n1, n2)",
+        "number_order(n1, c1, lex1, n2, c2, lex2)",
+    ),
+    "stored_duration_order(lex1, lex2)": (
+        f"cls BETWEEN {MONTHS} AND {DURATION}",
+        "NULL::INTEGER",
+        "duration_order(lex1, lex2)",
+    ),
+}
+
 
 class Memo(NamedTuple):
     """What `Columns` keeps beside its tables."""
@@ -196,6 +211,7 @@ class Memo(NamedTuple):
     classes: set[int]
     lower: set[int]
     last_term: int
+    simple: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -235,7 +251,9 @@ class Columns:
         self._classes: set[int] = set()
         self._lower: set[int] = set()
         self._last_term = 0
-        self.con.execute(ARITHMETIC + MOMENTS + HASHES + _MACROS)
+        self._simple = frozenset(_STORED)
+        simply = [f"CREATE MACRO {macro} AS {way};" for macro, (_, way, _) in _STORED.items()]
+        self.con.execute("".join([ARITHMETIC, MOMENTS, HASHES, _MACROS, *simply]))
         self.con.execute(
             "CREATE TABLE terms(id BIGINT, n3 VARCHAR, cls TINYINT, lex VARCHAR, lang VARCHAR,"
             " dt VARCHAR, num DOUBLE, moment TIMESTAMP);"
@@ -401,7 +419,19 @@ class Columns:
                   FROM numbered)
             """
         ).fetchone()
-        self._last_term += int(done[0]) if done else 0
+        before, self._last_term = self._last_term, self._last_term + (int(done[0]) if done else 0)
+        self._compare_fully(before)
+
+    def _compare_fully(self, before: int) -> None:
+        """Compare terms in full where one of those numbered after `before` is such as needs it."""
+        if not self._simple or before == self._last_term:
+            return
+        macros = sorted(self._simple)
+        needed = ", ".join(f"coalesce(bool_or({_STORED[macro][0]}), false)" for macro in macros)
+        [row] = self.rows(f"SELECT {needed} FROM terms WHERE id >= {(before + 1) * 2}")
+        for macro in (macro for macro, needs in zip(macros, row, strict=True) if needs):
+            self.con.execute(f"CREATE OR REPLACE MACRO {macro} AS {_STORED[macro][2]}")
+            self._simple -= {macro}
 
     def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
         """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
@@ -541,6 +571,7 @@ class Columns:
         return Memo(
             dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants),
             dict(self._filled), set(self._classes), set(self._lower), self._last_term,
+            self._simple,
         )  # fmt: skip
 
     def keep(self) -> None:
@@ -553,7 +584,7 @@ class Columns:
         self.con.execute("ROLLBACK")
         self.changing = False
         self.predicates, self.next_triple, self.superclasses, self._constants = memo[:4]
-        self._filled, self._classes, self._lower, self._last_term = memo[4:]
+        self._filled, self._classes, self._lower, self._last_term, self._simple = memo[4:]
 
     def may_hold(self, what: str) -> bool:
         """Whether there may be triples of a predicate, or members of a class (`a <class>`)."""
