@@ -275,6 +275,28 @@ def test_findings_that_make_findings_without_end_are_refused(tmp_path: Path) -> 
         Register(tmp_path, quads, endless)
 
 
+def test_each_finding_has_its_own_number_where_rules_run_in_rounds(tmp_path: Path) -> None:
+    infects = "?f hf:venture ?v . $this ex:near ?v . ?f hf:rule ?rule"
+    rounds = [
+        rule("led", "SELECT $this (?a AS ?value) { $this ex:lead ?a }"),
+        rule("near", f"SELECT $this (?v AS ?value) {{ {infects} }}"),
+        rule("nearer", f"SELECT $this (?v AS ?value) {{ {infects} . ?v ex:lead|ex:near ?x }}"),
+    ]
+    chain = [f"<{EX}venture-{place}>" for place in range(6)]
+    quads = {(venture, f"<{RDF_TYPE}>", f"<{HF}Venture>", "") for venture in chain}
+    quads |= {
+        (one, f"<{EX}near>", other, "") for one, other in zip(chain[1:], chain[:-1], strict=True)
+    }
+    quads |= {(venture, f"<{EX}near>", chain[0], "") for venture in chain[2:]}
+    quads |= {(chain[0], f"<{EX}lead>", PARTNERS[0], "")}
+
+    columns = Register(tmp_path, quads, rounds).columns
+
+    assert columns.value("SELECT count(*) FROM findings") > 10
+    assert columns.value("SELECT count(*) - count(DISTINCT n) FROM findings") == 0
+    assert columns.value("SELECT count(*) - count(DISTINCT node) FROM findings") == 0
+
+
 def test_a_finding_of_a_rule_that_reads_everything_goes_with_what_it_rests_on(
     tmp_path: Path,
 ) -> None:

@@ -602,17 +602,18 @@ class Columns:
         if predicate == RDF_TYPE:
             self._classes |= {*values}
 
-    def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
+    def add(self, predicate: str, rows: str, rule: int) -> int:
         """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
-        return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})", params)
+        return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})")
 
-    def add_each(self, predicate: str, rows: str, params: Mapping[str, Any] | None = None) -> int:
+    def add_each(self, predicate: str, rows: str) -> int:
         """The same for triples (s, o, c, r), each with the number of the rule that infers it.
 
-        One that is known already counts as new where it is now more certain than it was.
+        One that is known already counts as new where it is now more certain than it was. Where
+        several rules infer one, it is put down to the first of those that are the most certain.
         """
         start = self.next_triple
-        found, classes = self._add_better(predicate, rows, params)
+        found, classes = self._add_better(predicate, rows)
         if self._lower.intersection(classes):
             self._close_types(start)
         elif found and predicate == RDFS + "subClassOf":
@@ -634,23 +635,20 @@ class Columns:
         if cls is not None and cls in self._lower:
             self._close_types(self.next_triple - (int(done[0]) if done else 0))
 
-    def _add_better(
-        self, predicate: str, rows: str, params: Mapping[str, Any] | None
-    ) -> tuple[int, list[int]]:
+    def _add_better(self, predicate: str, rows: str) -> tuple[int, list[int]]:
         """How many triples were new or better; and the classes of those that give types."""
         table = self.table(predicate)
         start = self.next_triple
         made = (
-            f"SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL"
-            " AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o"
+            "SELECT s, o, best.c, best.r FROM ("
+            f"SELECT s, o, min(struct_pack(c := c, r := r)) AS best FROM ({rows})"
+            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o)"
         )
         numbered = f"SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, r"
         typing = predicate == RDF_TYPE
         classes: list[int] = []
         if predicate not in self._filled and not typing:
-            done = self.con.execute(
-                f"INSERT INTO {table} {numbered} FROM ({made})", dict(params or {})
-            ).fetchone()
+            done = self.con.execute(f"INSERT INTO {table} {numbered} FROM ({made})").fetchone()
             found = int(done[0]) if done else 0
         else:
             self.con.execute(
@@ -659,8 +657,7 @@ class Columns:
                 SELECT made.*, known.s IS NOT NULL AS better
                 FROM ({made}) AS made LEFT JOIN {table} AS known USING (s, o)
                 WHERE known.s IS NULL OR made.c < known.c
-                """,
-                dict(params or {}),
+                """
             )
             kinds = "coalesce(list(DISTINCT o), [])" if typing else "[]"
             found, better, classes = self.rows(
@@ -710,7 +707,6 @@ class Columns:
             FROM {quoted(RDF_TYPE)} AS typed JOIN above ON above.low = typed.o
             WHERE typed.t >= {start} AND above.high % 2 = 0
             """,
-            None,
         )
 
     # -- reading ---------------------------------------------------------------------------------

@@ -103,8 +103,7 @@ class Edits:
                 continue
             plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
             if compiled.rule.kind == "inference" and self.reasoner.solved(plan, compiled.rule):
-                query, params = self._made(compiled, plan)
-                con.execute(f"INSERT INTO supports {query}", params)
+                con.execute(f"INSERT INTO supports {self._made(compiled, plan)}")
         numbers = {group: place for place, group in enumerate(self._group)}
         told = " ".join(f"WHEN {group} THEN {place}" for group, place in numbers.items())
         for predicate, value in self.reasoner.facts():
@@ -125,23 +124,18 @@ class Edits:
         """The number by which the reasoner knows the rule of a support."""
         return number if number < 0 else self._group[number]
 
-    def _made(self, compiled: CompiledRule, plan: Plan) -> tuple[str, dict[str, int]]:
+    def _made(self, compiled: CompiledRule, plan: Plan) -> str:
         """A query for the supports that the solutions in `answers` come to."""
         number = self._number[compiled.rule.id]
         branches: list[str] = []
-        params: dict[str, int] = {}
-        for place, template in enumerate(compiled.templates):
+        for template in compiled.templates:
             node = "a.v_s AS node" if compiled.axioms else "a.v_this AS node"
-            rows, own = self.reasoner.template_rows(template, plan, "answers", node)
-            for key, value in own.items():
-                rows = rows.replace(f"${key}::", f"${key}{place}::")
-                params[f"{key}{place}"] = value
+            rows = self.reasoner.template_rows(template, plan, "answers", node)
             predicate = self._predicate(template.predicate)
             branches.append(f"SELECT node, {predicate}::BIGINT AS p, s, o, c FROM ({rows})")
         return (
             f"SELECT {number}, node, p, s, o, min(c) FROM ({' UNION ALL '.join(branches)})"
-            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY node, p, s, o",
-            params,
+            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY node, p, s, o"
         )
 
     def _predicate(self, iri: str) -> int:
@@ -441,7 +435,6 @@ class Edits:
             plan = plan.among(nodes)
         now: dict[tuple[int, int, int, int], int] = {}
         judges = compiled.rule.kind == "judgement"
-        params: dict[str, int] = {}
         if self.reasoner.solved(plan, compiled.rule):
             if judges:
                 query = self._judged(compiled, plan)
@@ -449,8 +442,8 @@ class Edits:
                 for name, kind in plan.columns:
                     if kind == "n3":
                         columns.add_terms(f"SELECT {column_of(name)} FROM answers")
-                query, params = self._made(compiled, plan)
-            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query, params)}
+                query = self._made(compiled, plan)
+            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query)}
         altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}
         if not altered:
             return []

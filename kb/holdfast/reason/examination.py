@@ -245,7 +245,7 @@ class Examination:
 
     def add(self, predicate: str, rows: str, rule: int) -> int:
         """Add the triples (s, o, c) of a query that are new; returns how many were."""
-        added = self.columns.add(predicate, rows, rule, {})
+        added = self.columns.add(predicate, rows, rule)
         if predicate == RDF_TYPE:
             self.forget_types()
         return added
