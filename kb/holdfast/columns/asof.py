@@ -87,6 +87,9 @@ _TIME = {
 `{name}` is the id of a term, `{chosen:column}` says of which nodes rows are made.
 """
 
+GIVEN = (RDF_TYPE, HF + "currentPhase", HF + "asOf")
+"""Predicates of which time itself gives triples, of subjects of which something is stated."""
+
 _STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
 """What all of a register's time hangs on."""
 

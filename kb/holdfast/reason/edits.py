@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from holdfast.columns import Columns, retime
+from holdfast.columns import GIVEN, Columns, retime
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import SAME, Plan, schema_keys
@@ -252,14 +252,16 @@ class Edits:
         typing = self.columns.predicates[RDF_TYPE]
         typed = {subject for subject, _ in by_predicate.pop(typing, ())}
         if typed:
-            which = f"p = {typing} AND s IN ({', '.join(map(str, typed))})"
-            self._settle_types(self._wanted(which)[typing], typed)
+            which = f"p = {typing} AND s IN ({_each(typed)})"
+            wanted = self._wanted(which, {(typing, subject) for subject in typed})
+            self._settle_types(wanted[typing], typed)
         if not by_predicate:
             return
         listed = [(p, s, o) for p, pairs in by_predicate.items() for s, o in pairs]
         wanted = self._wanted(
             f"p IN ({_each(p for p, _, _ in listed)}) AND s IN ({_each(s for _, s, _ in listed)})"
-            f" AND (p, s, o) IN ({_listed(listed)})"
+            f" AND (p, s, o) IN ({_listed(listed)})",
+            {(p, s) for p, s, _ in listed},
         )
         for predicate in sorted(by_predicate):
             self._write(self._iri(predicate), by_predicate[predicate], wanted[predicate])
@@ -271,17 +273,33 @@ class Edits:
             self.columns.table(str(iri))
         return self._iris[predicate]
 
-    def _wanted(self, which: str) -> dict[int, dict[Pair, Pair]]:
-        """The triples that should be there, each with its certainty and rule, by predicate."""
+    def _wanted(self, which: str, places: set[Pair]) -> dict[int, dict[Pair, Pair]]:
+        """The triples that should be there, each with its certainty and rule, by predicate.
+
+        `places` are their predicates and subjects.
+        """
         found: dict[int, dict[Pair, Pair]] = defaultdict(dict)
+        ways = [f"SELECT p, s, o, c, rule FROM supports WHERE {which}"]
+        if self._may_be_seen(places):
+            ways.append(f"SELECT p, s, o, c, r FROM visible WHERE {which}")
         for predicate, subject, value, certainty, rule in self.columns.rows(
-            f"SELECT p, s, o, c, r FROM visible WHERE {which} UNION ALL"
-            f" SELECT p, s, o, c, rule FROM supports WHERE {which}"
+            " UNION ALL ".join(ways)
         ):
             ground = certainty, self._ruling(rule)
             known = found[predicate].get((subject, value), ground)
             found[predicate][subject, value] = min(known, ground)
         return found
+
+    def _may_be_seen(self, places: set[Pair]) -> bool:
+        """Whether any of these predicates and subjects may be in `visible`, which takes longer."""
+        stated = self.columns.rows(
+            f"SELECT DISTINCT p, s FROM quads WHERE s IN ({_each(s for _, s in places)})"
+        )
+        subjects = {subject for _, subject in stated}
+        given = {self.columns.predicates.get(iri) for iri in GIVEN}
+        return not places.isdisjoint(stated) or any(
+            predicate in given and subject in subjects for predicate, subject in places
+        )
 
     def _settle_types(self, wanted: dict[Pair, Pair], nodes: set[int]) -> None:
         for (node, cls), (certainty, _) in list(wanted.items()):
