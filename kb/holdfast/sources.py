@@ -100,6 +100,12 @@ def files_of(source: str) -> list[Path]:
         raise SourceError(
             "there is no such file or folder.", where=source, mend="Check the spelling of the path."
         )
+    if not path.is_file():
+        raise SourceError(
+            "this is a pipe or a device, which cannot be read twice.",
+            where=source,
+            mend="Save it to a file, or send it to standard input and write -.",
+        )
     if _format_of(path) is None:
         raise SourceError(
             f"'{path.suffix or path.name}' is not a format known here.",
@@ -176,14 +182,24 @@ def quads_in(file: Path, *, base: str | None = None) -> Iterator[ox.Quad]:
         )
         raise SourceError(
             f"the file cannot be read: {_reason(error)}.",
-            where=_shown(file),
+            where=shown(file),
             mend="The compressed file is damaged or cut short: get it again." if damaged else "",
         ) from None
 
 
-def _parsed(
-    file: Path, kind: ox.RdfFormat, stream: IO[bytes], base: str | None
-) -> Iterator[ox.Quad]:
+def prefixes_in(file: Path) -> dict[str, str]:
+    """The prefixes that a file declares, with their namespaces. The file is one that has been read;
+    none are known of standard input, which is read once."""
+    if str(file) == "-":
+        return {}
+    with _opened(file) as stream:
+        parser = _parsed(file, _format_of(file) or ox.RdfFormat.TRIG, stream, None)
+        for _ in parser:
+            pass
+        return dict(parser.prefixes)
+
+
+def _parsed(file: Path, kind: ox.RdfFormat, stream: IO[bytes], base: str | None) -> ox.QuadParser:
     if base is None:
         base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
     # rename_blank_nodes keeps the blank nodes of two files apart
@@ -219,7 +235,7 @@ def write_lines(file: Path, lines: Path, *, careful: bool = True, base: str | No
     except OSError as error:
         raise SourceError(
             f"no room to read it into: {_reason(error)}.",
-            where=_shown(file),
+            where=shown(file),
             mend="Free some disk space, or set TMPDIR to a folder that has it.",
         ) from None
 
@@ -296,10 +312,11 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 def _place_of(file: Path, *texts: str) -> str:
     line = line_of(file, *(re.escape(text) for text in texts))
-    return f"{_shown(file)}: line {line}" if line else _shown(file)
+    return f"{shown(file)}: line {line}" if line else shown(file)
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
+    """What to call a file in a sentence."""
     return "standard input" if str(file) == "-" else printable(str(file))
 
 
@@ -316,7 +333,7 @@ def _syntax_error(file: Path, kind: ox.RdfFormat, error: SyntaxError) -> SourceE
             where=_place_of(file, "https://", "http://", "@context"),
             mend="Copy the context into the file.",
         )
-    place = _shown(file)
+    place = shown(file)
     if error.lineno:
         place += f": line {error.lineno}, column {error.offset}"
     elif line := _last_line_read(file, kind):
@@ -408,19 +425,19 @@ def _opened(file: Path) -> IO[bytes]:
         if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise SourceError(
                 "the text is UTF-16, not UTF-8.",
-                where=_shown(file),
+                where=shown(file),
                 mend="Save the file as UTF-8 and try again.",
             )
         if begins[:2] == b"\x1f\x8b":
             raise SourceError(
                 "the file is compressed, but its name does not say so.",
-                where=_shown(file),
+                where=shown(file),
                 mend=f"Rename it {file.name}.gz.",
             )
         if b"\0" in begins:
             raise SourceError(
                 "the file is not text.",
-                where=_shown(file),
+                where=shown(file),
                 mend="Give a file in the format that its name says.",
             )
         if begins[:3] == b"\xef\xbb\xbf":
