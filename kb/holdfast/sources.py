@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import IO, Any, cast
+from weakref import WeakKeyDictionary
 
 import pyoxigraph as ox
 
@@ -188,10 +191,7 @@ def quads_in(file: Path, *, base: str | None = None) -> Iterator[ox.Quad]:
 
 
 def prefixes_in(file: Path) -> dict[str, str]:
-    """The prefixes that a file declares, with their namespaces. The file is one that has been read;
-    none are known of standard input, which is read once."""
-    if str(file) == "-":
-        return {}
+    """The prefixes that a file, which has been read, declares, with their namespaces."""
     with _opened(file) as stream:
         parser = _parsed(file, _format_of(file) or ox.RdfFormat.TRIG, stream, None)
         for _ in parser:
@@ -256,8 +256,6 @@ def line_of(file: Path, *patterns: str) -> int | None:
 
     None where none does, or the file cannot be read again.
     """
-    if str(file) == "-":
-        return None
     try:
         for pattern in patterns:
             with _opened(file) as stream:
@@ -366,8 +364,6 @@ class _LineByLine:
 
 def _last_line_read(file: Path, kind: ox.RdfFormat) -> int | None:
     """The line on which a parser gives up that does not itself say so (RDF/XML, JSON-LD)."""
-    if str(file) == "-":
-        return None
     with _opened(file) as stream:
         reader = _LineByLine(stream)
         try:
@@ -382,8 +378,6 @@ def _last_line_read(file: Path, kind: ox.RdfFormat) -> int | None:
 
 def _check_entities(file: Path) -> None:
     """Raise SourceError for an XML entity that reaches outside the file or could swell."""
-    if str(file) == "-":
-        return
     kept = b""
     with _opened(file) as stream:
         while chunk := stream.read(1 << 20):
@@ -414,12 +408,23 @@ def _format_of(file: Path) -> ox.RdfFormat | None:
     return FORMATS.get(suffixes[-1].lower()) if suffixes else None
 
 
+_KEPT: WeakKeyDictionary[IO[bytes], Any] = WeakKeyDictionary()
+
+
+def _standard_input() -> Path:
+    """A file with what standard input holds, so that it can be read more than once."""
+    stream = sys.stdin.buffer
+    if stream not in _KEPT:
+        kept = _KEPT[stream] = NamedTemporaryFile(prefix="holdfast-")  # noqa: SIM115 lasts as long as the stream
+        shutil.copyfileobj(stream, kept)
+        kept.flush()
+    return Path(_KEPT[stream].name)
+
+
 def _opened(file: Path) -> IO[bytes]:
     """The bytes of a file, unpacked, without a byte-order mark."""
-    if str(file) == "-":
-        return sys.stdin.buffer
     opened: Callable[..., Any] = gzip.open if file.suffix.lower() == ".gz" else Path.open
-    stream: Any = opened(file, "rb")
+    stream: Any = opened(file if str(file) != "-" else _standard_input(), "rb")
     try:
         begins = stream.peek(512)[:512]
         if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -432,7 +437,7 @@ def _opened(file: Path) -> IO[bytes]:
             raise SourceError(
                 "the file is compressed, but its name does not say so.",
                 where=shown(file),
-                mend=f"Rename it {file.name}.gz.",
+                mend="Unpack it first." if str(file) == "-" else f"Rename it {file.name}.gz.",
             )
         if b"\0" in begins:
             raise SourceError(

@@ -312,8 +312,6 @@ def _imported(files: Iterable[File], doubts: list[str]) -> list[File]:
     found = {file if str(file) == "-" else file.resolve(): file for file in files}
     todo = list(found.values())
     for file in todo:
-        if str(file) == "-":
-            continue
         read = read_shapes([file]).statements
         for subject in read.subjects.get(OWL + "imports", []):
             for value in read.all(subject, OWL + "imports"):

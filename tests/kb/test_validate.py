@@ -321,6 +321,21 @@ def test_what_is_imported_is_read_once_and_what_is_not_read_is_told(
     assert "more.ttl>, and there is no such file." in missing.stderr
 
 
+def test_standard_input_may_hold_data_and_shapes_as_one(write: Write) -> None:
+    text = Path(write("both.ttl", DATA + SHAPES)).read_text(encoding="utf-8")
+    for words in (["-"], ["-", "-s", "-"], ["-", "--metashacl"]):
+        done = CliRunner().invoke(main, ["validate", *words], input=text)
+        assert "The data do not conform: 2 results." in done.stdout, words
+
+
+def test_xml_of_standard_input_may_not_swell_either() -> None:
+    swelling = f"""<!DOCTYPE rdf:RDF [<!ENTITY a "{"x" * 600}">]>
+        <rdf:RDF xmlns:rdf="{RDF}"/>"""
+    done = CliRunner().invoke(main, ["validate", "-", "-df", "xml"], input=swelling)
+    assert done.exit_code == 2
+    assert "standard input: line 1: the XML entity a could swell without limit." in done.stderr
+
+
 def test_shapes_to_be_imported_are_hinted_at(write: Write) -> None:
     owl = "@prefix owl: <http://www.w3.org/2002/07/owl#> ."
     done = run(write("d.ttl", DATA), write("s.ttl", f"{owl} <> owl:imports <more.ttl> ."))
