@@ -206,6 +206,7 @@ class _Asked:
         self.con.close()
 
     def _ready(self, plan: Plan) -> dict[str, int]:
+        self.columns.learn([*(f"<{iri}>" for iri in plan.tables), *plan.constants.values()])
         for predicate in sorted(plan.tables):
             self.columns.table(predicate)
         if plan.any_predicate:
@@ -220,7 +221,6 @@ class _Asked:
                 'CREATE OR REPLACE TEMP VIEW "*nodes" AS'
                 ' SELECT s AS n FROM "*" UNION SELECT o FROM "*"'
             )
-        self.columns.learn(plan.constants.values())
         return {key: self.columns.id_of(n3) for key, n3 in plan.constants.items()}
 
     def _statement(self, plan: Plan, ordered: bool, more: str) -> tuple[str, list[str]]:
@@ -264,6 +264,8 @@ class _Asked:
                 mend="Look for patterns that share no variable, or ask for less.",
             ) from None  # fmt: skip
         except duckdb.Error as error:
+            if "expression depth" in str(error):
+                raise QueryError("it is nested too deeply.", where="the query") from None
             raise QueryError(
                 f"it could not be answered: {str(error).splitlines()[0]}.", where="the query",
                 mend="This is a fault in Holdfast; please report it with the query.",

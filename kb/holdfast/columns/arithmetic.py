@@ -29,6 +29,8 @@ CREATE MACRO amount(cls, whole, places) AS struct_pack(c := cls::TINYINT, n := N
 CREATE MACRO approximate(cls, number) AS struct_pack(c := cls::TINYINT,
   n := CASE WHEN cls = {FLOAT} THEN TRY_CAST(number AS FLOAT)::DOUBLE ELSE number::DOUBLE END,
   u := NULL::HUGEINT, s := 0::INTEGER);
+CREATE MACRO promoted(cls, number) AS CASE WHEN cls = {FLOAT} THEN number::FLOAT::DOUBLE
+  ELSE number END;
 CREATE MACRO decimal_amount(spelt) AS list_transform(
   [CASE WHEN contains(spelt, '.') THEN rtrim(rtrim(spelt, '0'), '.') ELSE spelt END], lambda d:
   list_transform([struct_pack(d := d, s := length(split_part(d, '.', 2)))], lambda x:
@@ -54,27 +56,28 @@ CREATE MACRO both_whole(x, y) AS x.c = {INTEGER} AND y.c = {INTEGER};
 CREATE MACRO amount_sum(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u + y.u), 0)
   ELSE list_transform([aligned(x, y)], lambda z:
-    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m + z.n)
+    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) + promoted(z.c, z.n))
       ELSE amount(z.c, TRY(z.u + z.v), z.s) END)[1] END;
 CREATE MACRO amount_difference(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u - y.u), 0)
   ELSE list_transform([aligned(x, y)], lambda z:
-    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m - z.n)
+    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) - promoted(z.c, z.n))
       ELSE amount(z.c, TRY(z.u - z.v), z.s) END)[1] END;
 CREATE MACRO long_product(z) AS TRY((z.u // {_UNIT}) * (z.v // {_UNIT}) * {_UNIT}
   + (z.u // {_UNIT}) * (z.v % {_UNIT}) + (z.u % {_UNIT}) * (z.v // {_UNIT})
   + (z.u % {_UNIT}) * (z.v % {_UNIT}) // {_UNIT});
 CREATE MACRO amount_product(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u * y.u), 0)
-  WHEN greatest(x.c, y.c) >= {FLOAT} THEN
-    approximate(greatest(x.c, y.c), as_double(x) * as_double(y))
+  WHEN greatest(x.c, y.c) >= {FLOAT} THEN list_transform(
+    [struct_pack(c := greatest(x.c, y.c), m := as_double(x), n := as_double(y))],
+    lambda z: approximate(z.c, promoted(z.c, z.m) * promoted(z.c, z.n)))[1]
   WHEN TRY(x.u * y.u) IS NOT NULL THEN fitted(greatest(x.c, y.c), TRY(x.u * y.u), x.s + y.s)
   WHEN x.s + y.s > {PLACES} THEN amount({DECIMAL}, list_transform(
     [struct_pack(u := TRY(x.u * ten_to({PLACES} - x.s)), v := TRY(y.u * ten_to({PLACES} - y.s)))],
     lambda z: long_product(z))[1], {PLACES})
   ELSE amount(greatest(x.c, y.c), NULL, 0) END;
 CREATE MACRO amount_quotient(x, y) AS list_transform([aligned(x, y)], lambda z:
-  CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m / z.n)
+  CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) / promoted(z.c, z.n))
     WHEN z.v = 0 THEN amount({DECIMAL}, NULL, 0)
     WHEN z.u % z.v = 0 THEN amount({DECIMAL}, z.u // z.v, 0)
     ELSE amount({DECIMAL}, TRY((z.u // z.v) * {_UNIT} + (z.u % z.v) * {_UNIT} // z.v), {PLACES})

@@ -80,6 +80,8 @@ class Examination:
     def execute(self, node: Identifier, found: ShapePlan, table: str, focus: str = "") -> int:
         """Put what a plan gives into a temporary table; returns the number of rows."""
         plan, columns = found.plan, self.columns
+        read = [f"<{name}>" for name in plan.tables if not name.startswith(SHAPES_TABLE)]
+        columns.learn([*read, *plan.constants.values()])
         for name in sorted(plan.tables):
             if name.startswith(SHAPES_TABLE):
                 self._load_shapes(name)
@@ -92,7 +94,6 @@ class Examination:
             self._list_nodes()
         for name, pattern in found.regexes:
             self._match(name, pattern)
-        columns.learn(plan.constants.values())
         bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
         for name, query in found.stages:
             self._make(node, name, query, bound, focus)
