@@ -447,6 +447,9 @@ def test_what_would_help_is_told_in_a_page_as_in_json(client: FlaskClient) -> No
 
     assert tried
     assert all(html.escape(remedy["change"]) in page for remedy in tried)
+    moves = [move for remedy in tried for move in remedy["moves"]]
+    assert moves
+    assert all(f"from {move['before']} to {move['after']}" in page for move in moves)
 
 
 def test_an_earlier_time_is_judged_on_its_own(client: FlaskClient) -> None:
