@@ -441,7 +441,7 @@ def _findings(
                     value=columns.labels(clash.nodes)[clash.nodes[0]],
                 )
             )
-            listed.sort(key=_worst_first)
+            listed.sort(key=worst_first)
     return found
 
 
@@ -449,7 +449,8 @@ _SEVERITY_ORDER = {severity: -place for place, severity in enumerate(SEVERITIES)
 _BASIS_ORDER = {basis: place for place, basis in enumerate(BASES)}
 
 
-def _worst_first(finding: Finding) -> tuple[Any, ...]:
+def worst_first(finding: Finding) -> tuple[Any, ...]:
+    """Where a finding stands among those of its venture."""
     return (
         _SEVERITY_ORDER[finding.severity],
         EFFECT_ORDER[finding.effect],

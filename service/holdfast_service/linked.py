@@ -324,7 +324,7 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
             modified=snapshot.moment if of_registers else None,
             triples=found.triples,
             page=lambda: (
-                pages.venture(landscape, slug, found)
+                pages.venture(landscape.by_slug[slug], slug, found, landscape)
                 if landscape and slug
                 else pages.entity(found, store)
             ),

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 import holdfast
 from holdfast_service.assessor import Fault
 from holdfast_service.command import made
+from holdfast_service.keeper import Keeper
 from holdfast_service.linked import ASSESSED, CONTEXT, STATED
 from holdfast_service.problem import Problem
 from holdfast_service.settings import Settings
@@ -450,6 +451,45 @@ def test_what_would_help_is_told_in_a_page_as_in_json(client: FlaskClient) -> No
     moves = [move for remedy in tried for move in remedy["moves"]]
     assert moves
     assert all(f"from {move['before']} to {move['after']}" in page for move in moves)
+
+
+def test_a_venture_is_told_from_the_index_until_its_register_is_assessed(
+    app: flask.Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "/ventures/youth-partnership"
+    put(client, SENIOR)
+    put(client, YOUTH)  # what follows from an edit is in the index as well
+    assessed = client.get(address).json
+
+    monkeypatch.setattr(app.extensions["keeper"].judgements, "at", lambda as_of: None)
+    told, page = client.get(address).json, client.get(address, headers=HTML).text
+    traced = client.get(f"{address}?evidence=true")
+
+    assert assessed == told
+    assert [f for f in told["findings"] if f["rule"] == "underpowered-post"]
+    assert all(
+        html.escape(finding["message"], quote=False)[:20] in page for finding in told["findings"]
+    )
+    assert (503, True) == (traced.status_code, "Retry-After" in traced.headers)
+    assert 404 == client.get("/ventures/atlantis").status_code
+
+
+def test_what_the_index_tells_counts_for_the_time_for_which_it_was_found(
+    app: flask.Flask, client: FlaskClient
+) -> None:
+    now = app.extensions["keeper"]
+    then = Keeper(now._store, as_of="2020", workers=now._workers)
+
+    assert (True, False) == (now.snapshot().judged, then.snapshot().judged)
+    then.close()
+
+
+def test_the_evidence_of_a_venture_is_told_when_it_is_asked_for(client: FlaskClient) -> None:
+    plain = client.get("/ventures/youth-partnership").json["findings"]
+    traced = client.get("/ventures/youth-partnership?evidence=true").json["findings"]
+
+    assert any(finding["evidence"] for finding in traced)
+    assert plain == [{k: v for k, v in f.items() if k != "evidence"} for f in traced]
 
 
 def test_an_earlier_time_is_judged_on_its_own(client: FlaskClient) -> None:

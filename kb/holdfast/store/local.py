@@ -978,7 +978,7 @@ class Store:
             removed = [quad for quad in there if quad not in wanted]
             added = [quad for quad in wanted if quad not in there]
         index.take(removed, added)
-        index.digest = change.digest if change.anew else ""
+        index.digest = change.digest
 
     def _changed(
         self,
