@@ -301,6 +301,8 @@ def _results(
     store: ox.Store, job: dict[str, Any], reading: Reading, joins: Joins
 ) -> ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean:
     default, named = job["default"], job["named"]
+    if not (default or named) and _named_twice(reading):
+        default, named = [*dict.fromkeys(reading.default)], [*dict.fromkeys(reading.named)]
     arguments: dict[str, Any] = {"base_iri": job["base"]}
     if default or named:
         arguments["default_graph"] = [ox.NamedNode(iri) for iri in default]
@@ -323,6 +325,11 @@ def _results(
         if ordered != names:
             results = store.query(with_columns(reading, text, star, ordered), **arguments)
     return results
+
+
+def _named_twice(reading: Reading) -> bool:
+    """Whether a query names a graph of its dataset twice: Oxigraph would give all in it twice."""
+    return any(len({*graphs}) < len(graphs) for graphs in (reading.default, reading.named))
 
 
 def _absent(store: ox.Store, job: dict[str, Any], reading: Reading) -> list[str]:

@@ -221,9 +221,65 @@ def test_nobody_writes_without_the_token(client: FlaskClient) -> None:
 def test_a_change_that_follows_an_older_version_is_refused(client: FlaskClient) -> None:
     newest = put(client, YOUTH).json["version"]
 
-    assert 409 == put(client, SENIOR, **{"If-Match": f'"{newest - 1}"'}).status_code
-    assert 409 == put(client, SENIOR, **{"If-None-Match": "*"}).status_code
-    assert 200 == put(client, YOUTH, **{"If-Match": f'"{newest}"'}).status_code
+    for header, value in (
+        ("If-Match", f'"{newest - 1}"'),
+        ("If-Match", f'W/"{newest}"'),
+        ("If-Match", "garbage"),
+        ("If-None-Match", "*"),
+        ("If-None-Match", f'"{newest}"'),
+    ):
+        answer = put(client, SENIOR, **{header: value})
+        assert (412, "precondition") == (answer.status_code, answer.json["type"].split("#")[1])
+    assert YOUTH == client.get("/registers/youth", headers=TURTLE).text
+    assert 200 == put(client, YOUTH, **{"If-Match": f'"7777", "{newest}"'}).status_code
+
+
+def test_the_tag_of_whatever_form_was_read_says_what_a_change_follows(client: FlaskClient) -> None:
+    for form in ("ttl", "jsonld", "html"):
+        read = client.get(f"/registers/youth?format={form}", buffered=True).headers["ETag"]
+
+        assert 200 == put(client, SENIOR, **{"If-Match": read}).status_code
+        assert 412 == put(client, YOUTH, **{"If-Match": read}).status_code
+        assert 200 == put(client, YOUTH, **{"If-Match": "*"}).status_code
+    gone = client.delete("/registers/nowhere", headers={**TOKEN, "If-Match": "*"})
+    assert 412 == gone.status_code
+
+
+def test_a_register_says_by_which_methods_it_may_be_changed(client: FlaskClient) -> None:
+    answer = client.options("/registers/youth")
+
+    assert "DELETE, GET, HEAD, OPTIONS, PUT" == answer.headers["Allow"]
+    assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("/ventures?page=1&page=2", "page is given 2 times"),
+     ("/ventures?format=json&format=html", "format is given 2 times"),
+     ("/ventures?name=%FF", "not UTF-8")],
+)  # fmt: skip
+def test_parameters_that_could_be_read_in_two_ways_are_refused(
+    client: FlaskClient, address: str, said: str
+) -> None:
+    answer = client.get(address)
+    assert 400 == answer.status_code
+    assert said in answer.json["detail"]
+
+
+def test_what_has_the_same_tag_is_the_same_to_the_byte(client: FlaskClient) -> None:
+    for address in ("/rules/poor-boundary-fit", "/ns", "/id/youth-partnership"):
+        one, other = client.get(address, headers=TURTLE), client.get(address, headers=TURTLE)
+        assert one.headers["ETag"] == other.headers["ETag"]
+        assert one.data == other.data, address
+
+
+def test_the_links_to_profiles_lead_to_them(client: FlaskClient) -> None:
+    links = client.get("/id/youth-partnership", headers=TURTLE).headers["Link"]
+    found = re.findall(r'<[^>]*(/id/youth-partnership\?_profile=[^>]*)>; rel="alternate"', links)
+
+    assert 2 == len(found)
+    for link in found:
+        assert 200 == client.get(link, headers=TURTLE).status_code
 
 
 def test_an_old_version_stays_as_it_was(client: FlaskClient) -> None:
