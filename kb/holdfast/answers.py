@@ -180,14 +180,19 @@ def _results(found: Answer) -> ox.QuerySolutions:
 
 
 class _Asked:
-    """One query at work: a connection of its own that ends at its deadline."""
+    """One query at work: a connection of its own that ends at its deadline.
+
+    Amid changes it is that of the columns, since no other sees what is not kept yet.
+    """
 
     def __init__(self, columns: Columns, seconds: float | None, limit: int | None) -> None:
         self.columns = columns
         self.limit = limit
         self.seconds = seconds
         self.late = False
-        self.con = columns.con.cursor()
+        self._amid = columns.changing
+        self.con = columns.con if self._amid else columns.con.cursor()
+        self._first = ""
         self._timer = threading.Timer(seconds, self._stop) if seconds is not None else None
 
     def _stop(self) -> None:
@@ -203,7 +208,8 @@ class _Asked:
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.con.close()
+        if not self._amid:
+            self.con.close()
 
     def _ready(self, plan: Plan) -> dict[str, int]:
         self.columns.learn([*(f"<{iri}>" for iri in plan.tables), *plan.constants.values()])
@@ -216,11 +222,12 @@ class _Asked:
             )
             nothing = "SELECT 0::BIGINT AS s, 0::BIGINT AS p, 0::BIGINT AS o, 0::TINYINT AS c,"
             every = every or f"{nothing} 0::BIGINT AS t WHERE false"
-            self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {every}')
-            self.con.execute(
-                'CREATE OR REPLACE TEMP VIEW "*nodes" AS'
-                ' SELECT s AS n FROM "*" UNION SELECT o FROM "*"'
-            )
+            nodes = 'SELECT s AS n FROM "*" UNION SELECT o FROM "*"'
+            if self._amid:  # rules have views of these names there
+                self._first = f'WITH "*" AS NOT MATERIALIZED ({every}), "*nodes" AS ({nodes}) '
+            else:
+                self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {every}')
+                self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*nodes" AS {nodes}')
         return {key: self.columns.id_of(n3) for key, n3 in plan.constants.items()}
 
     def _statement(self, plan: Plan, ordered: bool, more: str) -> tuple[str, list[str]]:
@@ -235,7 +242,8 @@ class _Asked:
                 selected.append(f"a.{column_of(name)}")
         order = ' ORDER BY a."v_#order"' if ordered else ""
         chosen = ", ".join(selected) or "1"
-        return f"SELECT {chosen} FROM ({plan.sql}) AS a{''.join(joins)}{order} {more}", names
+        asked = f"SELECT {chosen} FROM ({plan.sql}) AS a{''.join(joins)}{order} {more}"
+        return self._first + asked, names
 
     def rows(self, plan: Plan, ordered: bool, more: str) -> list[dict[str, Term | None]]:
         """The solutions of a plan."""
@@ -254,6 +262,8 @@ class _Asked:
                 if self.late:
                     raise duckdb.InterruptException("late")
         except duckdb.InterruptException:
+            if self.seconds is None:  # the deadline is somebody else's
+                raise
             raise QueryError(
                 f"it was not answered within {self.seconds:g} seconds.", where="the query",
                 mend="Look for patterns that share no variable, or ask for less.",
