@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import md5
@@ -16,18 +16,16 @@ import duckdb
 from holdfast.columns import AsOf, Columns, Limits, check_terms, doubts_in, project
 from holdfast.columns.scrutiny import NAMED
 from holdfast.errors import HoldfastError, UnknownNameError, printable
+from holdfast.limits import Progress
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Inconsistency, Reasoner, reason, sentences_for, standings_of
 from holdfast.reason.edits import Edits
 from holdfast.reason.proof import CLASH, Proofs
 from holdfast.rules import Rule, read_rules
-from holdfast.vocabulary import BASES, HF, IDS, RDF_TYPE, nearest
+from holdfast.vocabulary import BASES, HF, IDS, RDF_TYPE, SEVERITIES, nearest
 
-SEVERITIES = ("info", "warning", "violation")
 EFFECT_ORDER = {"undermines": 0, "watch": 1, "hopes": 2, "supports": 3}
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class Assessment:
         shown = lost[:NAMED]
         if len(lost) > NAMED:
             shown.append(f"… and {len(lost) - NAMED} more contradictions.")
-        return [*doubts_in(self.columns), *shown]
+        return [*doubts_in(self.columns, self.ontology), *shown]
 
     def venture(self, iri: str) -> VentureAssessment:
         """The venture of that IRI, or whose IRI ends in that name. Raises UnknownNameError."""
@@ -218,21 +216,20 @@ def _assessed(
     editable: bool,
 ) -> Assessment:
     ontology = read_ontology()
-    memory = usual_memory()
-    chosen = read_rules(ontology, rules, memory)
-    begin = perf_counter()
-    columns = Columns(limits)
-    triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
-    check_terms(columns, columns.files, ontology)
-    projection = project(columns, as_of, today)
-    loaded = perf_counter()
-    reasoner, inconsistencies = reason(
-        columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
-        progress=progress,
-    )  # fmt: skip
+    with usual_memory() as memory:
+        chosen = read_rules(ontology, rules, memory)
+        begin = perf_counter()
+        columns = Columns(limits)
+        triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
+        check_terms(columns, columns.files, ontology)
+        projection = project(columns, as_of, today)
+        loaded = perf_counter()
+        reasoner, inconsistencies = reason(
+            columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
+            progress=progress,
+        )  # fmt: skip
     ventures = judged_ventures(reasoner, ontology, evidence=evidence, clashes=inconsistencies)
     reasoned = perf_counter()
-    memory.save()
     return Assessment(
         as_of=projection.text,
         triples=triples,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.compile import meets, reads_of, template_keys
+from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology, statements_in
 from holdfast.queries import iris_in
 from holdfast.rules import EFFECTS, Rule, read_rules
@@ -94,7 +95,8 @@ def read_statements(folder: Path | None = None) -> tuple[Statement, ...]:
 
 def _read(folder: Path) -> _House:
     ontology = read_ontology()
-    rules = read_rules(ontology, folder)
+    with usual_memory() as memory:
+        rules = read_rules(ontology, folder, memory)
     facts = statements_in(ontology.files)
     stages = sorted(
         (iri for iri, of in facts.items() if f"{HF}stages" in of.get(SKOS + "inScheme", [])),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -24,6 +26,7 @@ from holdfast import render
 from holdfast.assess import Assessment, Finding, VentureAssessment
 from holdfast.cli import add_commands, fails, main
 from holdfast.compare import changes, weakest_first
+from holdfast.errors import clean
 from holdfast.shipped import shipped_folder
 from holdfast.timeline import timeline
 from holdfast.vocabulary import BASES, HF, RDFS
@@ -247,7 +250,7 @@ def test_a_source_may_come_from_standard_input() -> None:
 
 
 def test_text_from_a_register_cannot_steer_the_terminal() -> None:
-    assert "Harbour [31m Health" == render.clean("Harbour\x1b[31m\r\nHealth\u202e")
+    assert "Harbour [31m Health" == clean("Harbour\x1b[31m\r\nHealth\u202e")
 
 
 def test_ventures_that_cannot_be_seen_are_named_with_the_reason(harbour: str) -> None:
@@ -626,6 +629,25 @@ def test_every_option_of_every_command_is_documented(name: str, command: click.C
         if isinstance(parameter, click.Option):
             shown = max(parameter.opts, key=len)
             assert f"`{shown}" in section, f"docs/commands.md does not tell {name} {shown}"
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("rules", "--help"), ("assess",), ("assess", "--help"), ("asess",)]
+)
+def test_help_and_words_that_are_wrong_wait_for_no_library(words: tuple[str, ...]) -> None:
+    asked = (
+        "import sys\n"
+        "from holdfast.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print({'duckdb', 'flask', 'rdflib', 'rich', 'sqlglot'} & set(sys.modules) or 'none')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked, *words], capture_output=True, check=True, text=True
+    )
+
+    assert "none" == done.stdout.splitlines()[-1]
 
 
 def test_today_is_an_argument(harbour: str, assess_once: Any) -> None:

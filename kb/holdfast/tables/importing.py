@@ -16,6 +16,7 @@ import duckdb
 import pyoxigraph as ox
 
 from holdfast.errors import SourceError, printable
+from holdfast.limits import Progress
 from holdfast.tables.checks import (
     check,
     foreign_key_problems,
@@ -28,7 +29,7 @@ from holdfast.tables.checks import (
 from holdfast.tables.overlaps import common_parts
 from holdfast.tables.package import DESCRIPTION, Mapping, MappingError, Table
 from holdfast.tables.problems import Problem, TableError
-from holdfast.tables.quads import Progress, lines_of, spelt
+from holdfast.tables.quads import lines_of, spelt
 from holdfast.tables.reading import Place, needed, places_of
 from holdfast.vocabulary import DCTERMS, HF, RDF_TYPE, RDFS, XSD
 

@@ -6,7 +6,7 @@ import io
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ import duckdb
 import pyoxigraph as ox
 
 from holdfast.errors import printable
+from holdfast.limits import Progress
 from holdfast.tables.checks import name
 from holdfast.tables.entries import (
     NOTHING,
@@ -30,9 +31,6 @@ from holdfast.tables.reading import needed
 from holdfast.vocabulary import nearest
 
 PROV_FROM = "http://www.w3.org/ns/prov#wasDerivedFrom"
-Progress = Callable[[str, int, int], None]
-"""Told of each step: what it is, how many of how many are done."""
-
 _BEGUN = re.compile(r"(\$\([^)]*\)(?!~(?:iri|lang)\b)[^$]+)")
 
 
