@@ -95,7 +95,7 @@ def import_register(
         make_views(connection, mapping, address)
         _check_keys(connection, mapping, places)
         clock.done("check")
-        lines = lines_of(connection, mapping, address, progress)
+        lines, unmade = lines_of(connection, mapping, address, places, progress)
     lines |= _described(mapping, address, places)
     clock.done("map")
     quads = spelt(sorted(lines), mapping)
@@ -106,7 +106,7 @@ def import_register(
     progress("Writing", 0, 1)
     _write(quads, output, form)
     clock.done("write")
-    return Imported(address, len(places), rows, len(quads), clock.seconds, tuple(doubts))
+    return Imported(address, len(places), rows, len(quads), clock.seconds, (*unmade, *doubts))
 
 
 class _Clock:
