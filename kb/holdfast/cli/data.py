@@ -220,7 +220,7 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
 def list_questions(questions: Sequence[Question], form: str) -> None:
     """The questions with what can be set in them."""
     from holdfast import terminal
-    from holdfast.saved import page_of
+    from holdfast.saved import by_subject, page_of
 
     if form == "markdown":
         write(page_of(questions))
@@ -229,6 +229,7 @@ def list_questions(questions: Sequence[Question], form: str) -> None:
             {
                 "id": one.id,
                 "question": one.question,
+                "about": one.about,
                 "why": one.why,
                 "asked_by": one.asked_by,
                 "reads": one.reads,
@@ -242,10 +243,16 @@ def list_questions(questions: Sequence[Question], form: str) -> None:
         write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     elif form == "table":
         rows = [
-            [one.id, one.question, ", ".join(f"{p.name}={p.default}" for p in one.parameters)]
-            for one in questions
+            [
+                about,
+                one.id,
+                one.question,
+                ", ".join(f"{p.name}={p.default}" for p in one.parameters),
+            ]
+            for about, some in by_subject(questions).items()
+            for one in some
         ]
-        terminal.show_table(terminal.page(), ("question", "asks", "can be set"), rows)
+        terminal.show_table(terminal.page(), ("About", "Name", "Asks", "Can be set"), rows)
     else:
         raise click.UsageError("--list is written as a table, json or markdown.")
 
