@@ -53,7 +53,7 @@ class Finding:
 class VentureAssessment:
     """One venture's stage (a notation, or 'unknown'), standings by basis and findings.
 
-    Findings are worst first.
+    Findings are worst first. `ended` says that the venture was past at that time.
     """
 
     iri: str
@@ -62,6 +62,7 @@ class VentureAssessment:
     standing: dict[str, str]
     findings: tuple[Finding, ...]
     outlook: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,8 @@ def judged_ventures(
     labels = columns.labels(ids)
     stages = _concepts(columns, ontology, HF + "stage", which)
     outlooks = _concepts(columns, ontology, HF + "outlook", which)
+    past = columns.id_of(f"<{HF}Past>")
+    ended = {s for (s,) in columns.rows(f"SELECT s FROM {typed} WHERE o = {past} AND {which}")}
     standings = standings_of(columns, ontology, ids, whose)
     findings = _findings(reasoner, ontology, whose, evidence=evidence, clashes=clashes)
     return [
@@ -315,6 +318,7 @@ def judged_ventures(
             standing=standings[identifier],
             findings=tuple(findings.get(identifier, ())),
             outlook=outlooks.get(identifier, ""),
+            ended=identifier in ended,
         )
         for identifier, lex, n3 in rows
     ]

@@ -85,7 +85,8 @@ def show_ventures(
         say(console, venture.label, style="bold")
         outlook = f", outlook: {_basis(venture.outlook)}" if venture.outlook else ""
         stage = "stage unknown" if venture.stage == "unknown" else _basis(venture.stage)
-        say(console, f"{stage}, {_when(assessment)}{outlook}")
+        ended = "ended, " if venture.ended else ""
+        say(console, f"{ended}{stage}, {_when(assessment)}{outlook}")
         say(console, venture.iri)
         console.print()
         console.print(_standings(venture, assessment.ontology))
@@ -157,7 +158,10 @@ def show_landscape(
     console: Console, assessment: Assessment, ventures: Sequence[VentureAssessment], look: str
 ) -> None:
     """Many ventures in summary; `look` is the command that shows one, less the venture's name."""
-    say(console, f"{_counted(len(ventures), 'venture')}, {_when(assessment)}", style="bold")
+    past = sum(venture.ended for venture in ventures)
+    ended = f"; {past:,} {'has' if past == 1 else 'have'} ended" if past else ""
+    many = _counted(len(ventures), "venture")
+    say(console, f"{many}, {_when(assessment)}{ended}", style="bold")
     console.print()
     standings = [s.notation for s in assessment.ontology.standings]
     heads = [f"{GLYPHS.get(s, '·')} {s}" for s in standings]
@@ -259,6 +263,7 @@ def venture_json(venture: VentureAssessment) -> dict[str, Any]:
         "iri": venture.iri,
         "label": venture.label,
         "stage": venture.stage,
+        **({"ended": True} if venture.ended else {}),
         "standing": {basis: venture.standing[basis] for basis in BASES},
         "findings": [finding_json(finding) for finding in venture.findings],
     }

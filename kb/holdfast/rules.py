@@ -665,9 +665,10 @@ def _check_rule(rule: Rule, reading: _Reading, ontology: Ontology) -> None:
     _check_one_of("sh:severity", [rule.severity], SEVERITIES, reading)
     _check_message(rule, reading)
     constitutive = {ontology.notation(basis) for basis in ontology.constitutive}
-    if rule.effect == "undermines" and not rule.levers:
+    if (rule.effect == "undermines" or rule.changes) and not rule.levers:
+        does = "undermines" if rule.effect == "undermines" else "suggests a change"
         raise RuleError(
-            "a rule that undermines must name the lever of its remedy.",
+            f"a rule that {does} must name the lever of its remedy.",
             where=reading.place("hf:remedy"),
             mend="Add hf:lever, one of purpose, capacity, fit, conduct.",
         )

@@ -321,6 +321,20 @@ IN_RULES: dict[str, Failing] = {
     "lever": lambda: run_rules(
         with_rule(changed(RULE, ("hf:lever hf:fit", "hf:lever hf:security")))
     ),
+    "change without a lever": lambda: run_rules(
+        with_rule(
+            changed(
+                RULE,
+                (
+                    "  hf:lever hf:fit ;\n",
+                    "  <http://datashapes.org/dash#suggestionGenerator> [\n"
+                    "    a <http://datashapes.org/dash#SPARQLUpdateSuggestionGenerator> ;\n"
+                    '    sh:message "Widen {?value}." ;\n'
+                    '    sh:update "INSERT { ?value hf:within $this } WHERE { }" ] ;\n',
+                ),
+            )
+        )
+    ),
     "no lever": lambda: run_rules(
         with_rule(
             changed(

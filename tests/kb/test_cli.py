@@ -95,6 +95,22 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(register)
 
 
+def test_a_venture_that_has_ended_is_shown_as_such(tmp_path: Path) -> None:
+    register = tmp_path / "quay.ttl"
+    register.write_text(
+        HARBOUR + 'venture:quay a hf:Venture ; hf:ended "2019"^^xsd:gYear .', encoding="utf-8"
+    )
+
+    def told(when: str) -> tuple[str, Any]:
+        shown = run("assess", str(register), "--as-of", when).stdout.splitlines()[1]
+        written = run("assess", str(register), "--as-of", when, "--format", "json").stdout
+        (venture,) = json.loads(written)["ventures"]
+        return shown, venture.get("ended")
+
+    assert ("stage unknown, as of 2018", None) == told("2018")
+    assert ("ended, stage unknown, as of 2020", True) == told("2020")
+
+
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A register with six ventures, three of them seen as a drain on resources."""

@@ -770,6 +770,27 @@ def test_the_template_of_a_council_comes_back_as_a_register(output: str, tmp_pat
     assert any(subject == f"<{base}/partner/vale-trust>" for subject, _, _ in triples)
 
 
+def test_a_last_review_long_ago_is_a_risk(tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(main, ["import", "--template", "council-register", "-o", str(tmp_path)])
+    file = tmp_path / "Partnerships.csv"
+    with file.open(encoding="utf-8-sig", newline="") as empty:
+        heading = next(csv.reader(empty))
+    old = {"Reference": "P8", "Title": "Hill Alliance", "Started": "2001-04-01"}
+    with file.open("a", encoding="utf-8", newline="") as out:
+        csv.DictWriter(out, heading).writerow({**old, "Last review": "2012-02-15"})
+    register = tmp_path / "register.nq"
+
+    runner.invoke(main, ["import", "council-register", str(tmp_path), "-o", str(register)])
+
+    (then,) = assess([str(register)], as_of="2013").ventures
+    (later,) = assess([str(register)], as_of="2024").ventures
+    assert [False, True] == [
+        any(finding.rule == "value-unmanaged" for finding in venture.findings)
+        for venture in (then, later)
+    ]
+
+
 FILLED = {
     "Partnerships": {
         "Reference": "P7",
