@@ -402,6 +402,18 @@ def test_every_number_of_the_paper_went_somewhere(rules: dict[str, Rule]) -> Non
     assert set() == {n for n, each in statements.items() if n not in carried and not each.note}
 
 
+def test_every_further_heuristic_went_somewhere(rules: dict[str, Rule]) -> None:
+    heuristics = ruledocs.read_statements(RULES, "further-heuristics.tsv")
+    numbers = [each.number for each in heuristics]
+    carried = {number for rule in rules.values() for number in rule.notations if number[0] == "H"}
+
+    assert [f"H{number:02}" for number in range(1, 64)] == numbers
+    assert carried <= set(numbers)
+    assert [] == [
+        each.number for each in heuristics if not each.note and each.number not in carried
+    ]
+
+
 def test_every_statement_of_the_framework_has_its_number() -> None:
     if not FRAMEWORK.is_file():
         pytest.skip("The framework's own list is not here (../shared/domain/framework.md).")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, cast
 import click
 import pyoxigraph as ox
 
-from holdfast.errors import SourceError, StoreError, UnknownNameError, clean
+from holdfast.errors import HoldfastError, SourceError, StoreError, UnknownNameError, clean
 from holdfast.sources import files_in, quads_in
 
 if TYPE_CHECKING:
@@ -70,7 +70,11 @@ def load_command(
         for place, file in enumerate(files):
             progress("Reading", place, len(files))
             try:
-                sent.append(_sent(file, store, register))
+                one = _sent(file, store, register)
+                if keep_going and isinstance(one.content, Path):
+                    for _ in quads_in(one.content):
+                        pass  # whether it can be read to its end is known at its end
+                sent.append(one)
             except SourceError as error:
                 if not keep_going:
                     raise
@@ -78,9 +82,10 @@ def load_command(
         if not sent:
             raise StoreError("there is nothing to load.", where=kb)
         progress("Loading", 0, 0)
-        commit = store.put_all(
-            sent, note=note, author=author, check=publishable if checked else None
-        )
+        with _told_by_file(sent):
+            commit = store.put_all(
+                sent, note=note, author=author, check=publishable if checked else None
+            )
     for version in commit.versions:
         click.echo(
             clean(
@@ -88,6 +93,25 @@ def load_command(
                 f" (commit {commit.number})."
             )
         )
+
+
+@contextmanager
+def _told_by_file(sent: Sequence[Sent]) -> Iterator[None]:
+    """Errors that name a register say in which file it is sent."""
+    files: dict[str, list[str]] = {}
+    for one in sent:
+        if isinstance(one.content, Path):
+            files.setdefault(f"register <{one.register}>", []).append(str(one.content))
+    try:
+        yield
+    except HoldfastError as error:
+        for register, named in files.items():
+            listed = " and ".join(named)
+            error.where = error.where.replace(register, listed)
+            if len(named) > 1 and register in error.what:
+                error.where = listed
+        error.args = (str(error),)
+        raise
 
 
 def _sent(file: Path, store: Store, register: str | None) -> Sent:
