@@ -116,11 +116,11 @@ def _planned(query: str, base: str, strict: bool) -> tuple[Any, Plan, bool]:
     return algebra, plan, ordered
 
 
-FORMATS = ("table", "json", "csv", "tsv", "xml", "turtle", "ntriples")
-
-
 def serialised(found: Answer, form: str) -> str:
-    """An answer in a format of FORMATS but `table`. Raises QueryError for one that it has not."""
+    """An answer as json, csv, tsv, xml, turtle or ntriples.
+
+    Raises QueryError for a form that it has not.
+    """
     written: bytes | None
     if found.triples is not None:
         kinds = {"turtle": ox.RdfFormat.TURTLE, "ntriples": ox.RdfFormat.N_TRIPLES}

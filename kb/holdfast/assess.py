@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import md5
@@ -16,18 +16,16 @@ import duckdb
 from holdfast.columns import AsOf, Columns, Limits, check_terms, doubts_in, project
 from holdfast.columns.scrutiny import NAMED
 from holdfast.errors import HoldfastError, UnknownNameError, printable
+from holdfast.limits import Progress
 from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.reason import Inconsistency, Reasoner, reason, sentences_for, standings_of
 from holdfast.reason.edits import Edits
 from holdfast.reason.proof import CLASH, Proofs
 from holdfast.rules import Rule, read_rules
-from holdfast.vocabulary import BASES, HF, IDS, RDF_TYPE, nearest
+from holdfast.vocabulary import BASES, HF, IDS, RDF_TYPE, SEVERITIES, nearest
 
-SEVERITIES = ("info", "warning", "violation")
 EFFECT_ORDER = {"undermines": 0, "watch": 1, "hopes": 2, "supports": 3}
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Finding:
 class VentureAssessment:
     """One venture's stage (a notation, or 'unknown'), standings by basis and findings.
 
-    Findings are worst first.
+    Findings are worst first. `ended` says that the venture was past at that time.
     """
 
     iri: str
@@ -64,6 +62,7 @@ class VentureAssessment:
     standing: dict[str, str]
     findings: tuple[Finding, ...]
     outlook: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class Assessment:
         shown = lost[:NAMED]
         if len(lost) > NAMED:
             shown.append(f"… and {len(lost) - NAMED} more contradictions.")
-        return [*doubts_in(self.columns), *shown]
+        return [*doubts_in(self.columns, self.ontology), *shown]
 
     def venture(self, iri: str) -> VentureAssessment:
         """The venture of that IRI, or whose IRI ends in that name. Raises UnknownNameError."""
@@ -218,21 +217,20 @@ def _assessed(
     editable: bool,
 ) -> Assessment:
     ontology = read_ontology()
-    memory = usual_memory()
-    chosen = read_rules(ontology, rules, memory)
-    begin = perf_counter()
-    columns = Columns(limits)
-    triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
-    check_terms(columns, columns.files, ontology)
-    projection = project(columns, as_of, today)
-    loaded = perf_counter()
-    reasoner, inconsistencies = reason(
-        columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
-        progress=progress,
-    )  # fmt: skip
+    with usual_memory() as memory:
+        chosen = read_rules(ontology, rules, memory)
+        begin = perf_counter()
+        columns = Columns(limits)
+        triples = columns.load(sources, background=ontology.files, keep_going=keep_going)
+        check_terms(columns, columns.files, ontology)
+        projection = project(columns, as_of, today)
+        loaded = perf_counter()
+        reasoner, inconsistencies = reason(
+            columns, chosen, ontology, projection.hidden, memory=memory, every=editable,
+            progress=progress,
+        )  # fmt: skip
     ventures = judged_ventures(reasoner, ontology, evidence=evidence, clashes=inconsistencies)
     reasoned = perf_counter()
-    memory.save()
     return Assessment(
         as_of=projection.text,
         triples=triples,
@@ -309,6 +307,8 @@ def judged_ventures(
     labels = columns.labels(ids)
     stages = _concepts(columns, ontology, HF + "stage", which)
     outlooks = _concepts(columns, ontology, HF + "outlook", which)
+    past = columns.id_of(f"<{HF}Past>")
+    ended = {s for (s,) in columns.rows(f"SELECT s FROM {typed} WHERE o = {past} AND {which}")}
     standings = standings_of(columns, ontology, ids, whose)
     findings = _findings(reasoner, ontology, whose, evidence=evidence, clashes=clashes)
     return [
@@ -319,6 +319,7 @@ def judged_ventures(
             standing=standings[identifier],
             findings=tuple(findings.get(identifier, ())),
             outlook=outlooks.get(identifier, ""),
+            ended=identifier in ended,
         )
         for identifier, lex, n3 in rows
     ]

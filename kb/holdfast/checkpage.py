@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 import pyoxigraph as ox
 from rich.console import Console
-from rich.text import Text
 
-from holdfast.publication import DQV, PUBLICATION, SEVERITIES, Check, Measurement, Shortfall
-from holdfast.render import clean, report_sarif, report_turtle
+from holdfast.errors import clean
+from holdfast.publication import DQV, PUBLICATION, WORST_FIRST, Check, Measurement, Shortfall
+from holdfast.render import report_sarif, report_turtle
+from holdfast.terminal import say
 from holdfast.vocabulary import DCTERMS, RDF_TYPE, RDFS, SKOS, XSD
 
 FEW = 5
@@ -30,7 +30,7 @@ def grouped(shortfalls: Iterable[Shortfall]) -> list[tuple[Shortfall, list[Short
     for one in shortfalls:
         found.setdefault((one.severity, one.kind, one.field, one.message), []).append(one)
     ordered = sorted(
-        found.values(), key=lambda s: (SEVERITIES.index(s[0].severity), -len(s), s[0].message)
+        found.values(), key=lambda s: (WORST_FIRST.index(s[0].severity), -len(s), s[0].message)
     )
     return [(same[0], same) for same in ordered]
 
@@ -40,7 +40,7 @@ def verdict(found: Check) -> str:
     counts = found.counts()
     if not found.shortfalls:
         return "Nothing falls short: it can be published."
-    must, should, may = (counts[word] for word in SEVERITIES)
+    must, should, may = (counts[word] for word in WORST_FIRST)
     first = "It cannot be published yet" if must else "It can be published"
     return f"{first}: {must} must be mended, {should} should be, {may} would help."
 
@@ -72,14 +72,6 @@ def check_text(found: Check) -> str:
     written = io.StringIO()
     show_check(Console(file=written, width=100_000, highlight=False), found)
     return written.getvalue()
-
-
-def say(console: Console, text: str, *, lead: str = "", style: str = "") -> None:
-    """One paragraph behind `lead`, its further lines under its first."""
-    width = max(console.width - len(lead), 24)
-    lines = textwrap.wrap(clean(text), width, break_long_words=False, break_on_hyphens=False)
-    for place, line in enumerate(lines or [""]):
-        console.print(Text((" " * len(lead) if place else lead) + line, style), soft_wrap=True)
 
 
 def _worst_first(measurements: Sequence[Measurement]) -> list[Measurement]:
@@ -322,7 +314,7 @@ def check_html(found: Check) -> str:
 
 
 def _shortfall_table(found: Check, counts: dict[str, int]) -> str:
-    said = ", ".join(f"{VERDICTS[word]}: {counts[word]:,}" for word in SEVERITIES)
+    said = ", ".join(f"{VERDICTS[word]}: {counts[word]:,}" for word in WORST_FIRST)
     rows = []
     for one, same in grouped(found.shortfalls):
         things = []

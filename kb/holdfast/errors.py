@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
 
 class HoldfastError(Exception):
     """Input that cannot be used: what is wrong, where, and what to do next.
@@ -19,6 +23,11 @@ class HoldfastError(Exception):
         place = f"{self.where}: " if self.where else ""
         mend = f" {self.mend}" if self.mend else ""
         return f"{place}{self.what}{mend}"
+
+
+def clean(text: str) -> str:
+    """Text from a register in one line, without signs that would steer a terminal."""
+    return _CONTROL.sub(" ", text).strip()
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import md5
 from pathlib import Path
@@ -18,6 +18,7 @@ from rapidfuzz import fuzz, process
 
 from holdfast.columns import Columns, Limits
 from holdfast.errors import SourceError, UnknownNameError
+from holdfast.limits import Progress
 from holdfast.ontology import read_ontology
 from holdfast.vocabulary import DCTERMS, HF, IDS, OWL, RDF_TYPE, RDFS, SKOS, XSD
 
@@ -34,8 +35,6 @@ COLUMNS = (
     "one", "one_name", "other", "other_name", "method", "confidence", "why", "leads_to", "decision",
 )  # fmt: skip
 """The columns of the list that a person goes through."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from holdfast.vocabulary import XSD
 
 _ZONE = "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
@@ -81,6 +83,15 @@ def form_of(datatype: str) -> str:
     """
     name = datatype.removeprefix(XSD) if datatype.startswith(XSD) else ""
     return _WHOLE if name in _BOUNDS else _FORMS.get(name, "")
+
+
+def is_value(text: str, datatype: str) -> bool:
+    """Whether a text is a value of a datatype; of a kind of name any text is taken for one."""
+    form = form_of(datatype)
+    if form and "\\p" not in form and not re.fullmatch(form, text):
+        return False
+    bounds = bounds_of(datatype)
+    return bounds is None or bounds[0] <= int(text) <= bounds[1]
 
 
 def bounds_of(datatype: str) -> tuple[int, int] | None:

@@ -22,7 +22,10 @@ KEPT = 4000
 
 
 class Memory:
-    """Values by key; without a folder it remembers nothing."""
+    """Values by key; without a folder it remembers nothing.
+
+    In a `with` statement what is new is kept at the end, also where it ends in an error.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         """Open the memory in `folder`, made when something is to be kept."""
@@ -35,6 +38,14 @@ class Memory:
             with suppress(OSError, ValueError):
                 loaded = json.loads(self._file.read_text(encoding="utf-8"))
                 self._values = loaded if isinstance(loaded, dict) else {}
+
+    def __enter__(self) -> Memory:
+        """This memory."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Keep what is new."""
+        self.save()
 
     def remember(self, kind: str, parts: Sequence[str], compute: Callable[[], Any]) -> Any:
         """The JSON value that `compute` gives for these parts, worked out only if not known."""

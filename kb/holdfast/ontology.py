@@ -13,7 +13,7 @@ import pyoxigraph as ox
 from holdfast.errors import RuleError
 from holdfast.shipped import shipped_folder
 from holdfast.sources import quads_in
-from holdfast.vocabulary import HF, RDFS, SH, SKOS, short
+from holdfast.vocabulary import HF, OWL, RDFS, SH, SKOS, short
 
 Statements = dict[str, dict[str, list[str]]]
 
@@ -34,7 +34,8 @@ class Ontology:
     order of precedence: a basis has the first whose required effects all occur among its findings.
     `notations` maps a concept's IRI to its name in JSON; `broader` a narrower basis to the wider
     one for which its findings count too. `ranks` gives the place of concepts that have an order;
-    `kinds` says of each term whether it is a class, a property or a concept.
+    `kinds` says of each term whether it is a class, a property or a concept, and `takes` of each
+    property whether it leads to a thing or holds a value, where it is declared to.
     """
 
     files: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Ontology:
     ranks: dict[str, int]
     constitutive: frozenset[str]
     kinds: dict[str, str] = field(default_factory=dict)
+    takes: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -140,6 +142,12 @@ def read_ontology(folder: Path | None = None) -> Ontology:
             if f"{HF}ConstitutiveBasis" in facts.get("a", [])
         ),
         kinds={iri: kind for iri in terms if (kind := _kind(statements[iri].get("a", [])))},
+        takes={
+            iri: taken
+            for iri in terms
+            for sort, taken in (("Object", "thing"), ("Datatype", "value"))
+            if f"{OWL}{sort}Property" in statements[iri].get("a", [])
+        },
     )
 
 

@@ -81,16 +81,18 @@ def profile(
     do not count that. Raises HoldfastError for input that cannot be used.
     """
     begin = perf_counter()
-    ontology, memory = read_ontology(), usual_memory()
-    chosen = read_rules(ontology, rules, memory)
-    columns = Columns(limits)
-    columns.load(sources, background=ontology.files)
-    check_terms(columns, columns.files, ontology)
-    projection = project(columns, as_of, today or date.today())
-    loaded = perf_counter()
+    ontology = read_ontology()
     ledger = Ledger()
-    reasoner, _ = reason(columns, chosen, ontology, projection.hidden, memory=memory, ledger=ledger)
-    memory.save()
+    with usual_memory() as memory:
+        chosen = read_rules(ontology, rules, memory)
+        columns = Columns(limits)
+        columns.load(sources, background=ontology.files)
+        check_terms(columns, columns.files, ontology)
+        projection = project(columns, as_of, today or date.today())
+        loaded = perf_counter()
+        reasoner, _ = reason(
+            columns, chosen, ontology, projection.hidden, memory=memory, ledger=ledger
+        )
     strata = {
         reasoner.number[compiled.rule.id]: place
         for place, stratum in enumerate(reasoner.strata, start=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,7 @@ from rdflib.term import Identifier
 from holdfast.columns import Columns, Limits, check_terms
 from holdfast.columns.names import quoted
 from holdfast.errors import HoldfastError, ShapeError, SourceError
+from holdfast.limits import Progress
 from holdfast.ontology import Ontology, read_ontology
 from holdfast.queries import QuerySyntaxError, read_update
 from holdfast.shapes import Shape, Shapes
@@ -24,12 +25,10 @@ from holdfast.sources import lines_of, quads_in
 from holdfast.store import Proposal
 from holdfast.suggestions import filled, solutions_of
 from holdfast.validate import Report, Result, name_of, path_in_words, validate, words
-from holdfast.vocabulary import DASH, DCTERMS, HF, RDF_TYPE, RDFS, SH, UNNAMED, readable
+from holdfast.vocabulary import DASH, DCTERMS, HF, RDF_TYPE, RDFS, SEVERITIES, SH, UNNAMED, readable
 
-SEVERITIES = ("violation", "warning", "info")
+WORST_FIRST = SEVERITIES[::-1]
 """What must be, what should be, and what would help, by SHACL's words."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Check:
 
     def counts(self) -> dict[str, int]:
         """How many shortfalls there are of each severity."""
-        return {word: sum(s.severity == word for s in self.shortfalls) for word in SEVERITIES}
+        return {word: sum(s.severity == word for s in self.shortfalls) for word in WORST_FIRST}
 
     @cached_property
     def mends(self) -> tuple[Mend, ...]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from holdfast.assess import Assessment, Finding, Progress, worded
+from holdfast.assess import Assessment, Finding, worded
 from holdfast.errors import RuleError, UnknownNameError
+from holdfast.limits import Progress
 from holdfast.queries import iris_in, read_update
 from holdfast.reason.edits import Quad
 from holdfast.rules import Rule, Suggestion

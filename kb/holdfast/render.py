@@ -5,28 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import re
-import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import md5
-from threading import Timer
 from typing import Any
 
 import pyoxigraph as ox
 from rich.console import Console
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.assess import EFFECT_ORDER, Assessment, Finding, Progress, VentureAssessment
+from holdfast.assess import EFFECT_ORDER, Assessment, Finding, VentureAssessment
 from holdfast.compare import Comparison, Difference, weakest_first
 from holdfast.compile import AxiomRule
 from holdfast.compile.values import n3_of
+from holdfast.errors import clean
 from holdfast.explain import Advice, Explanation, Fact, Proved, Step, Tried, Unconcluded, WhyNot
 from holdfast.ontology import Ontology
 from holdfast.profile import Profile
@@ -35,6 +30,7 @@ from holdfast.remedies import Remedies, Remedy
 from holdfast.rules import Rule
 from holdfast.shapes import Path as ShapePath
 from holdfast.sources import lines_of
+from holdfast.terminal import empty_table, say, show_heading
 from holdfast.timeline import Timeline
 from holdfast.validate import Report, Result, name_of, path_in_words, words
 from holdfast.vocabulary import BASES, CONSTITUTIVE, DASH, HF, IDS, RDF_TYPE, RDFS, SH, XSD
@@ -52,95 +48,6 @@ RISKS = 12
 """How many rules a landscape names."""
 MOMENT = 11
 """How many signs wide the column of a phase or year is: room for the longest standing."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-# -- where it is shown -------------------------------------------------------------------------
-
-
-def page() -> Console:
-    """Where text is shown: in colour on a terminal, plain elsewhere.
-
-    Elsewhere lines are as wide as COLUMNS says, and are not broken at all if it says nothing.
-    """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    if isinstance(sys.stdout, io.TextIOWrapper) and "utf" not in encoding.lower():
-        sys.stdout.reconfigure(errors="replace")
-    endless = not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit()
-    return Console(highlight=False, width=100_000 if endless else None)
-
-
-@contextmanager
-def waiting(text: str) -> Iterator[Progress]:
-    """What to tell progress to: a bar on a terminal once a second has gone by, else nobody."""
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        yield lambda text, done, total: None
-        return
-    bar = Bar(console=Console(stderr=True), transient=True)
-    task = bar.add_task(text, total=None)
-    begin = Timer(1.0, bar.start)
-    begin.start()
-    try:
-        yield lambda text, done, total: bar.update(
-            task, description=text, completed=done, total=total
-        )
-    finally:
-        begin.cancel()
-        begin.join()
-        if bar.live.is_started:
-            bar.stop()
-
-
-def clean(text: str) -> str:
-    """Text from a register in one line, without signs that would steer a terminal."""
-    return _CONTROL.sub(" ", text).strip()
-
-
-def _say(
-    console: Console, text: str, *, lead: str = "", hang: str | None = None, style: str = ""
-) -> None:
-    """One paragraph behind `lead`, its further lines behind `hang` (by default as many spaces)."""
-    rest = " " * len(lead) if hang is None else hang
-    width = max(console.width - len(lead), 24)
-    lines = textwrap.wrap(clean(text), width, break_long_words=False, break_on_hyphens=False)
-    for place, line in enumerate(lines or [""]):
-        console.print(Text((rest if place else lead) + line, style), soft_wrap=True)
-
-
-def _head(console: Console, text: str) -> None:
-    console.print()
-    _say(console, text, style="bold")
-
-
-def _table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table without lines; what a command takes, rules and names, is never broken."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for name in columns:
-        table.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=name in ("Rule", "Name"),
-            overflow="ignore" if name in ("Rule", "Name") else "fold",
-        )
-    return table
-
-
-def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows under the names of their columns; numbers stand to the right."""
-    listed = [list(row) for row in rows]
-    numbers = {
-        name
-        for place, name in enumerate(columns)
-        if listed and all(_NUMBER.fullmatch(row[place]) for row in listed)
-    }
-    table = _table(*columns, right=numbers)
-    for row in listed:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
-
-
-_NUMBER = re.compile(r"-|-?[\d.,]+(E-?\d+)?")
 
 
 def _basis(notation: str) -> str:
@@ -175,11 +82,12 @@ def show_ventures(
     for place, (venture, advice) in enumerate(shown):
         if place:
             console.print()
-        _say(console, venture.label, style="bold")
+        say(console, venture.label, style="bold")
         outlook = f", outlook: {_basis(venture.outlook)}" if venture.outlook else ""
         stage = "stage unknown" if venture.stage == "unknown" else _basis(venture.stage)
-        _say(console, f"{stage}, {_when(assessment)}{outlook}")
-        _say(console, venture.iri)
+        ended = "ended, " if venture.ended else ""
+        say(console, f"{ended}{stage}, {_when(assessment)}{outlook}")
+        say(console, venture.iri)
         console.print()
         console.print(_standings(venture, assessment.ontology))
         _risks(console, venture)
@@ -190,7 +98,7 @@ def show_ventures(
         _advice(console, advice)
         if venture.findings:
             console.print()
-            _say(console, f"Reasons: {look[venture.iri]}")
+            say(console, f"Reasons: {look[venture.iri]}")
     show_left_out(console, assessment.left_out)
 
 
@@ -201,7 +109,7 @@ def _standings(venture: VentureAssessment, ontology: Ontology) -> Table:
         for basis in {finding.basis, wider.get(finding.basis, finding.basis)}:
             counts[basis, finding.effect] += 1
     columns = {"Risks": "undermines", "Supports": "supports", "Hopes": "hopes", "Watch": "watch"}
-    table = _table("Basis", "Standing", *columns, right=columns)
+    table = empty_table("Basis", "Standing", *columns, right=columns)
     for basis in BASES:
         table.add_row(
             _basis(basis),
@@ -215,15 +123,15 @@ def _standings(venture: VentureAssessment, ontology: Ontology) -> Table:
 
 def _risks(console: Console, venture: VentureAssessment) -> None:
     risks = [finding for finding in venture.findings if finding.effect == "undermines"]
-    _head(console, "Risks")
+    show_heading(console, "Risks")
     if not risks:
-        _say(console, "None was found. What a register does not say is unknown, not sound.")
+        say(console, "None was found. What a register does not say is unknown, not sound.")
     for basis in BASES:
         listed = [finding for finding in risks if finding.basis == basis]
         if listed:
-            _say(console, _basis(basis), lead="  ")
+            say(console, _basis(basis), lead="  ")
         for finding in listed:
-            _say(console, f"{finding.message} ({finding.certainty}; {finding.rule})", lead="    - ")
+            say(console, f"{finding.message} ({finding.certainty}; {finding.rule})", lead="    - ")
 
 
 def _merged(console: Console, heading: str, findings: Sequence[Finding]) -> None:
@@ -232,29 +140,32 @@ def _merged(console: Console, heading: str, findings: Sequence[Finding]) -> None
     for finding in findings:
         bases.setdefault((finding.message, finding.certainty), []).append(_basis(finding.basis))
     if bases:
-        _head(console, heading)
+        show_heading(console, heading)
     for (message, certainty), named in bases.items():
-        _say(console, f"{message} ({', '.join(named)}; {certainty})", lead="  - ")
+        say(console, f"{message} ({', '.join(named)}; {certainty})", lead="  - ")
 
 
 def _advice(console: Console, advice: Sequence[Advice]) -> None:
     if advice:
-        _head(console, "What would help")
+        show_heading(console, "What would help")
     for place, one in enumerate(advice, start=1):
         levers = ", ".join(_basis(lever) for lever in one.levers)
         answers = f" (for {', '.join(_basis(basis) for basis in one.answers)}; {one.rule})"
-        _say(console, f"On {levers}: {one.text}{answers}", lead=f"{place:>3}. ")
+        say(console, f"On {levers}: {one.text}{answers}", lead=f"{place:>3}. ")
 
 
 def show_landscape(
     console: Console, assessment: Assessment, ventures: Sequence[VentureAssessment], look: str
 ) -> None:
     """Many ventures in summary; `look` is the command that shows one, less the venture's name."""
-    _say(console, f"{_counted(len(ventures), 'venture')}, {_when(assessment)}", style="bold")
+    past = sum(venture.ended for venture in ventures)
+    ended = f"; {past:,} {'has' if past == 1 else 'have'} ended" if past else ""
+    many = _counted(len(ventures), "venture")
+    say(console, f"{many}, {_when(assessment)}{ended}", style="bold")
     console.print()
     standings = [s.notation for s in assessment.ontology.standings]
     heads = [f"{GLYPHS.get(s, '·')} {s}" for s in standings]
-    table = _table("Basis", *heads, right=heads)
+    table = empty_table("Basis", *heads, right=heads)
     for basis in BASES:
         counts = Counter(venture.standing[basis] for venture in ventures)
         table.add_row(
@@ -269,22 +180,22 @@ def show_landscape(
         for venture in ventures
         for rule in {f.rule for f in venture.findings if f.effect == "undermines"}
     )
-    _head(console, "Most frequent risks")
+    show_heading(console, "Most frequent risks")
     labels = {rule.id: rule.label for rule in assessment.rules}
-    table = _table("Ventures", "Rule", "What it means", right=["Ventures"])
+    table = empty_table("Ventures", "Rule", "What it means", right=["Ventures"])
     for rule, count in sorted(hit.items(), key=lambda item: (-item[1], item[0]))[:RISKS]:
         table.add_row(f"{count:,}", rule, Text(clean(labels[rule])))
     if hit:
         console.print(table)
     else:
-        _say(console, "None was found. What a register does not say is unknown, not sound.")
+        say(console, "None was found. What a register does not say is unknown, not sound.")
     if len(hit) > RISKS:
-        _say(console, f"and {_counted(len(hit) - RISKS, 'rule')} more (--format csv lists all).")
+        say(console, f"and {_counted(len(hit) - RISKS, 'rule')} more (--format csv lists all).")
     worst = [v for v in weakest_first(ventures) if "weak" in v.standing.values()][:WEAKEST]
     if worst:
-        _head(console, f"The {len(worst)} weakest" if len(worst) > 1 else "The weakest")
+        show_heading(console, f"The {len(worst)} weakest" if len(worst) > 1 else "The weakest")
         names = names_of(ventures)
-        table = _table(
+        table = empty_table(
             "Venture", "Name", "Risks", "Contested", "Weak on", right=["Risks", "Contested"]
         )
         for venture in worst:
@@ -295,7 +206,7 @@ def show_landscape(
             table.add_row(*about, str(risks), str(contested or "-"), weak)
         console.print(table)
         console.print()
-        _say(console, f"To look at one: {look} {names[worst[0].iri]}")
+        say(console, f"To look at one: {look} {names[worst[0].iri]}")
     show_left_out(console, assessment.left_out)
 
 
@@ -325,7 +236,7 @@ def show_left_out(console: Console, left_out: Mapping[str, str]) -> None:
     if left_out:
         console.print()
     for sentence in left_out_in_words(left_out):
-        _say(console, sentence)
+        say(console, sentence)
 
 
 # -- an assessment for programs ----------------------------------------------------------------
@@ -352,6 +263,7 @@ def venture_json(venture: VentureAssessment) -> dict[str, Any]:
         "iri": venture.iri,
         "label": venture.label,
         "stage": venture.stage,
+        **({"ended": True} if venture.ended else {}),
         "standing": {basis: venture.standing[basis] for basis in BASES},
         "findings": [finding_json(finding) for finding in venture.findings],
     }
@@ -469,36 +381,36 @@ def show_explanations(
     asked: str,
 ) -> None:
     """Each finding with its proof as a tree; `asked` is the basis or rule asked for, or nothing."""
-    _say(console, f"{clean(venture.label)}, {_when(assessment)}", style="bold")
+    say(console, f"{clean(venture.label)}, {_when(assessment)}", style="bold")
     if asked in venture.standing:
         console.print(Text.assemble(f"{_basis(asked)}: ", _standing(venture.standing[asked])))
     if not found:
         console.print()
-        _say(console, f"Nothing was found{f' on {asked}' if asked else ''}.")
+        say(console, f"Nothing was found{f' on {asked}' if asked else ''}.")
     for explanation in found:
         finding = explanation.finding
         console.print()
-        _say(console, finding.message, style="bold")
-        _say(
+        say(console, finding.message, style="bold")
+        say(
             console,
             f"{finding.effect} {_basis(finding.basis)}; {finding.severity}; {finding.certainty};"
             f" rule {finding.rule}{_cited(explanation.sources)}",
             lead="  ",
         )
-        _say(console, f"{explanation.rule_label}. {explanation.description}", lead="  ")
+        say(console, f"{explanation.rule_label}. {explanation.description}", lead="  ")
         _premises(console, explanation.proof.premises, "  ")
         for place, other in enumerate(explanation.others, start=2):
-            _say(console, f"Proof {place}:", lead="  ")
+            say(console, f"Proof {place}:", lead="  ")
             _premises(console, other.premises, "  ")
 
 
 def show_proved(console: Console, proved: Proved) -> None:
     """A triple with its proofs as trees."""
-    _say(console, proved.sentence, style="bold")
+    say(console, proved.sentence, style="bold")
     for place, proof in enumerate(proved.proofs, start=1):
         if len(proved.proofs) > 1:
-            _say(console, f"Proof {place}:", lead="  ")
-        _say(console, _step(proof), lead="  ")
+            say(console, f"Proof {place}:", lead="  ")
+        say(console, _step(proof), lead="  ")
         _premises(console, proof.premises, "  ")
 
 
@@ -511,10 +423,10 @@ def _premises(console: Console, steps: Sequence[Step], margin: str) -> None:
         last = place == len(steps) - 1
         below = margin + ("   " if last else "│  ")
         hang = below + ("│  " if step.premises else "")
-        _say(console, _step(step), lead=margin + ("└─ " if last else "├─ "), hang=hang)
+        say(console, _step(step), lead=margin + ("└─ " if last else "├─ "), hang=hang)
         if not (step.kind == "stated" and len(step.facts) == 1):
             for fact in step.facts:
-                _say(console, _fact(fact), lead=hang)
+                say(console, _fact(fact), lead=hang)
         _premises(console, step.premises, below)
 
 
@@ -555,13 +467,13 @@ def show_why_not(
     """The patterns of a rule as they were tried, the one that fails, and the nearest miss."""
     verb = "fires" if answer.fires else "does not fire"
     head = f"{answer.rule} {verb} for {clean(venture.label)}, {_when(assessment)}"
-    _say(console, head, style="bold")
+    say(console, head, style="bold")
     if answer.fires and not answer.tried:
-        _say(console, f"Ask without --not to see why: --rule {answer.rule}.")
+        say(console, f"Ask without --not to see why: --rule {answer.rule}.")
     _show_tried(console, answer.tried, "  ")
     if answer.nearest:
         console.print()
-        _say(console, answer.nearest if answer.fires else f"Nearest: {answer.nearest}")
+        say(console, answer.nearest if answer.fires else f"Nearest: {answer.nearest}")
     _show_under(console, answer.under, "")
 
 
@@ -569,20 +481,20 @@ def _show_tried(console: Console, listed: Sequence[Tried], indent: str) -> None:
     for tried in listed:
         met = f"met in {_counted(tried.met, 'way')}" if tried.met else "not met"
         mark = "✓" if tried.met else "✗"
-        _say(console, f"{tried.pattern} ({met})", lead=f"{indent}{mark} ")
+        say(console, f"{tried.pattern} ({met})", lead=f"{indent}{mark} ")
 
 
 def _show_under(console: Console, under: Sequence[Unconcluded], indent: str) -> None:
     """The rules that would have concluded what is missing."""
     for one in under:
         console.print()
-        _say(
+        say(
             console,
             f"{one.rule} would have concluded it, but does not for {clean(one.about)}:",
             lead=indent,
         )
         _show_tried(console, one.tried, f"{indent}  ")
-        _say(console, f"Nearest: {one.nearest}", lead=f"{indent}  ")
+        say(console, f"Nearest: {one.nearest}", lead=f"{indent}  ")
         _show_under(console, one.under, f"{indent}    ")
 
 
@@ -628,14 +540,14 @@ def _about(venture: VentureAssessment, as_of: str | None) -> dict[str, Any]:
 
 def show_timeline(console: Console, line: Timeline) -> None:
     """Bases by phases or years, as many side by side as there is room for; then the changes."""
-    _say(console, line.label, style="bold")
+    say(console, line.label, style="bold")
     if line.earlier:
-        _say(console, f"{_counted(line.earlier, 'earlier year')} left out.")
+        say(console, f"{_counted(line.earlier, 'earlier year')} left out.")
     width = max(1, (console.width - 22) // (MOMENT + 3))
     for start in range(0, len(line.moments), width):
         console.print()
         some = line.moments[start : start + width]
-        table = _table("Basis", *(clean(moment.as_of) for moment in some))
+        table = empty_table("Basis", *(clean(moment.as_of) for moment in some))
         for column in table.columns[1:]:
             column.max_width = MOMENT
         for basis in BASES:
@@ -648,22 +560,22 @@ def show_timeline(console: Console, line: Timeline) -> None:
         console.print(table)
     for place, change in enumerate(line.changes):
         before, after = line.moments[place], line.moments[place + 1]
-        _head(console, f"{clean(before.as_of)} to {clean(after.as_of)}")
+        show_heading(console, f"{clean(before.as_of)} to {clean(after.as_of)}")
         if change is None:
             gone = before if before.venture is None else after
-            _say(console, f"The venture cannot be seen as of {gone.as_of}.", lead="  ")
+            say(console, f"The venture cannot be seen as of {gone.as_of}.", lead="  ")
             continue
         for basis, old, new in change.standings:
-            _say(console, f"{_basis(basis)}: {old} → {new}", lead="  ")
+            say(console, f"{_basis(basis)}: {old} → {new}", lead="  ")
         _changed(console, change, "appeared", "cleared")
         if not (change.standings or change.only_first or change.only_second):
-            _say(console, "Nothing changed.", lead="  ")
+            say(console, "Nothing changed.", lead="  ")
 
 
 def _changed(console: Console, change: Difference, new: str, gone: str) -> None:
     for word, findings in ((new, change.only_second), (gone, change.only_first)):
         if findings:
-            _say(console, f"{word}:", lead="  ")
+            say(console, f"{word}:", lead="  ")
         _listed(console, findings)
 
 
@@ -673,15 +585,15 @@ def _listed(console: Console, findings: Sequence[Finding]) -> None:
     for finding in sorted(findings, key=lambda f: EFFECT_ORDER[f.effect]):
         bases.setdefault((finding.effect, finding.message), []).append(_basis(finding.basis))
     for (effect, message), named in bases.items():
-        _say(console, f"{effect} {', '.join(named)}: {message}", lead="    - ")
+        say(console, f"{effect} {', '.join(named)}: {message}", lead="    - ")
 
 
 def show_comparison(console: Console, assessment: Assessment, both: Comparison) -> None:
     """Two ventures side by side: all standings, then the findings that only one of them has."""
     first, second = both.first, both.second
-    _say(console, f"Two ventures, {_when(assessment)}", style="bold")
+    say(console, f"Two ventures, {_when(assessment)}", style="bold")
     console.print()
-    table = _table("Basis", clean(first.label), clean(second.label), "")
+    table = empty_table("Basis", clean(first.label), clean(second.label), "")
     unlike = {basis for basis, _, _ in both.difference.standings}
     for basis in BASES:
         table.add_row(
@@ -699,12 +611,12 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
         (first, both.difference.only_first),
         (second, both.difference.only_second),
     ):
-        _head(console, f"Only {clean(venture.label)}")
+        show_heading(console, f"Only {clean(venture.label)}")
         _listed(console, only)
         if not only:
-            _say(console, "Nothing.", lead="  ")
+            say(console, "Nothing.", lead="  ")
     console.print()
-    _say(console, f"In common: {_counted(both.difference.alike, 'finding')}.")
+    say(console, f"In common: {_counted(both.difference.alike, 'finding')}.")
     show_left_out(console, assessment.left_out)
 
 
@@ -724,29 +636,29 @@ def show_outcome(
         for one in reasons.gained
     }
     change = outcome.change
-    _say(
+    say(
         console,
         f"{len(change.added)} added, {len(change.removed)} removed, {_when(assessment)};"
         f" {len(outcome.lost)} findings lost, {len(outcome.gained)} gained",
         style="bold",
     )
     if not (outcome.lost or outcome.gained or outcome.flips):
-        _say(console, "Nothing would be found otherwise.")
+        say(console, "Nothing would be found otherwise.")
     labels = {one.iri: one.label for one in assessment.ventures}
     moved = [*((flip.venture, flip.label) for flip in outcome.flips)]
     found = [(iri, labels.get(iri, iri)) for iri, _ in (*outcome.lost, *outcome.gained)]
     for iri, label in dict.fromkeys([*moved, *found]):
-        _head(console, label)
+        show_heading(console, label)
         for flip in outcome.flips:
             if flip.venture == iri:
-                _say(console, f"{_basis(flip.basis)}: {flip.before} → {flip.after}", lead="  ")
+                say(console, f"{_basis(flip.basis)}: {flip.before} → {flip.after}", lead="  ")
         for word, listed in (("no longer", outcome.lost), ("now", outcome.gained)):
             for venture, finding in listed:
                 if venture == iri:
                     said = f"{word}: {finding.message} ({_basis(finding.basis)}; {finding.rule})"
-                    _say(console, said, lead="  - ")
+                    say(console, said, lead="  - ")
                     for sentence in because.get(finding.iri, ()):
-                        _say(console, sentence, lead="      ")
+                        say(console, sentence, lead="      ")
 
 
 def _why_lost(loss: Loss) -> list[str]:
@@ -795,38 +707,38 @@ def show_remedies(console: Console, assessment: Assessment, answer: Remedies) ->
     """What would help a venture, the best first, and the risks that nothing known would clear."""
     venture = assessment.venture(answer.venture)
     labels = {one.iri: one.label for one in assessment.ventures}
-    _say(console, f"{venture.label}, {_when(assessment)}", style="bold")
+    say(console, f"{venture.label}, {_when(assessment)}", style="bold")
     if not answer.tried:
-        _say(console, "No change that the rules suggest would clear a risk.")
+        say(console, "No change that the rules suggest would clear a risk.")
     else:
-        _head(console, "What would help")
+        show_heading(console, "What would help")
     for place, remedy in enumerate(answer.tried, start=1):
         levers = ", ".join(_basis(lever) for lever in remedy.candidate.levers)
-        _say(
+        say(
             console,
             f"{remedy.candidate.sentence} ({levers}; {remedy.candidate.rule})",
             lead=f"{place:>3}. ",
         )
         for message in dict.fromkeys(finding.message for finding in remedy.clears):
-            _say(console, f"clears: {message}", lead="       - ")
+            say(console, f"clears: {message}", lead="       - ")
         for iri, message in dict.fromkeys((iri, f.message) for iri, f in remedy.brings):
             whose = "" if iri == answer.venture else f" ({labels.get(iri, iri)})"
-            _say(console, f"brings: {message}{whose}", lead="       - ")
+            say(console, f"brings: {message}{whose}", lead="       - ")
         for flip in remedy.flips:
             whose = "" if flip.venture == answer.venture else f" of {flip.label}"
-            _say(
+            say(
                 console,
                 f"moves: {_basis(flip.basis)}{whose} from {flip.before} to {flip.after}",
                 lead="       - ",
             )
         for sentence in remedy.added:
-            _say(console, f"adds: {sentence}", lead="       - ")
+            say(console, f"adds: {sentence}", lead="       - ")
         for sentence in remedy.removed:
-            _say(console, f"removes: {sentence}", lead="       - ")
+            say(console, f"removes: {sentence}", lead="       - ")
     if answer.without:
-        _head(console, "No act of the partners is known that clears")
+        show_heading(console, "No act of the partners is known that clears")
     for finding in answer.without:
-        _say(console, f"{finding.message} ({_basis(finding.basis)}; {finding.rule})", lead="  - ")
+        say(console, f"{finding.message} ({_basis(finding.basis)}; {finding.rule})", lead="  - ")
 
 
 def remedies_json(assessment: Assessment, answer: Remedies, as_of: str | None) -> str:
@@ -924,7 +836,7 @@ def _suggestion(node: str, place: int, remedy: Remedy) -> list[str]:
 
 def show_profile(console: Console, profiled: Profile) -> None:
     """What the rules cost, the dearest first, then the same by stratum."""
-    _say(
+    say(
         console,
         f"{profiled.load:.2f} s to load, {profiled.reason:.2f} s for"
         f" {_counted(len(profiled.costs), 'rule')}, axioms of a kind counted as one",
@@ -933,7 +845,7 @@ def show_profile(console: Console, profiled: Profile) -> None:
     heads = ("Seconds", "Planning", "Answers", "Runs", "SQL")
     for first, costs in (("Rule", profiled.costs), ("Rules", profiled.strata())):
         console.print()
-        table = _table("Stratum", first, *heads, right=("Stratum", *heads))
+        table = empty_table("Stratum", first, *heads, right=("Stratum", *heads))
         for cost in costs:
             table.add_row(
                 str(cost.stratum), cost.rule, f"{cost.seconds:.3f}", f"{cost.planning:.3f}",
@@ -958,7 +870,7 @@ def profile_json(profiled: Profile) -> str:
 
 def show_rules(console: Console, rules: Sequence[Rule]) -> None:
     """One line for each rule."""
-    table = _table("Rule", "Paper", "Effect", "Basis", "What it means")
+    table = empty_table("Rule", "Paper", "Effect", "Basis", "What it means")
     for rule in rules:
         table.add_row(
             rule.id,
@@ -970,13 +882,13 @@ def show_rules(console: Console, rules: Sequence[Rule]) -> None:
     console.print(table)
     judging = sum(rule.kind == "judgement" for rule in rules)
     console.print()
-    _say(console, f"{judging} judge, {len(rules) - judging} add facts for them to read.")
+    say(console, f"{judging} judge, {len(rules) - judging} add facts for them to read.")
 
 
 def show_rule(console: Console, rule: Rule) -> None:
     """All that a rule's folder says of it, with its query."""
-    _say(console, f"{rule.id}: {clean(rule.label)}", style="bold")
-    _say(console, rule.description)
+    say(console, f"{rule.id}: {clean(rule.label)}", style="bold")
+    say(console, rule.description)
     console.print()
     said = [
         ("Basis", ", ".join(_basis(basis) for basis in rule.bases)),
@@ -996,7 +908,7 @@ def show_rule(console: Console, rule: Rule) -> None:
     room = max(len(name) for name, text in said if text) + 2
     for name, text in said:
         if text:
-            _say(console, text, lead=f"{name}:".ljust(room))
+            say(console, text, lead=f"{name}:".ljust(room))
     console.print()
     console.print(Text(textwrap.dedent(rule.query).strip("\n")), soft_wrap=True)
 
@@ -1177,11 +1089,11 @@ def _node(report: Report, n3: str) -> str:
 def show_report(console: Console, report: Report) -> None:
     """A report in sentences, grouped by focus node, with the line of its source where known."""
     if not report.results:
-        _say(console, "The data conform.", style="bold")
+        say(console, "The data conform.", style="bold")
         return
     count = len(report.results)
     verdict = "conform" if report.conforms else "do not conform"
-    _say(
+    say(
         console, f"The data {verdict}: {count} {'result' if count == 1 else 'results'}.",
         style="bold",
     )  # fmt: skip
@@ -1193,14 +1105,14 @@ def show_report(console: Console, report: Report) -> None:
         label, place = _node(report, focus), lines.get(focus)
         iri = f" <{focus[1:-1]}>" if focus.startswith("<") and label != focus[1:-1] else ""
         at = f" ({place[0]}: line {place[1]})" if place else ""
-        _head(console, f"{label}{iri}{at}")
+        show_heading(console, f"{label}{iri}{at}")
         for result in results:
             value = ""
             if result.value is not None and result.value != focus:
                 value = f" It is {_node(report, result.value)}."
             path = path_in_words(result.path) if result.path else ""
             on = "" if path.lower() in _said(result).lower() else f"{path}: "
-            _say(console, f"{on}{_said(result)}{value}", lead=f"  {name_of(result.severity)}: ")
+            say(console, f"{on}{_said(result)}{value}", lead=f"  {name_of(result.severity)}: ")
 
 
 def report_text(report: Report, form: str, version: str) -> str:

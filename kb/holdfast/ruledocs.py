@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.compile import meets, reads_of, template_keys
+from holdfast.memory import usual_memory
 from holdfast.ontology import Ontology, read_ontology, statements_in
 from holdfast.queries import iris_in
 from holdfast.rules import EFFECTS, Rule, read_rules
@@ -41,8 +42,8 @@ FOOT = "*Made by `holdfast rules docs`. To change it, change the rule folder.*\n
 
 @dataclass(frozen=True)
 class Statement:
-    """One numbered statement of the paper: its lines, what it says, and where it went if not (only)
-    to rules."""
+    """One numbered statement, of the paper or found elsewhere: its lines in the paper, what it
+    says, and where it went if not (only) to rules."""
 
     number: str
     lines: tuple[str, ...]
@@ -56,15 +57,17 @@ class _House:
     ontology: Ontology
     stages: dict[str, str]
     statements: tuple[Statement, ...]
+    heuristics: tuple[Statement, ...]
     readers: dict[str, list[Rule]]
 
 
 def write_docs(out: Path, *, rules: Path | None = None) -> list[Path]:
-    """Write docs/rules/<id>.md, docs/paper-rules.md and rules/README.md below the folder `out`.
+    """Write a page for each rule, its indexes, and where statements went, below the folder `out`.
 
     The rules are those of the folder `rules`, by default the shipped ones; docs/paper-rules.md is
-    made where that folder has a paper-numbers.tsv. Returns the files written, in order. The same
-    rules give the same pages to the last byte.
+    made where that folder has a paper-numbers.tsv, docs/further-heuristics.md where it has a
+    further-heuristics.tsv. Returns the files written, in order. The same rules give the same pages
+    to the last byte.
     """
     folder = rules or shipped_folder("rules")
     house = _read(folder)
@@ -72,21 +75,28 @@ def write_docs(out: Path, *, rules: Path | None = None) -> list[Path]:
     pages[Path("rules", "README.md")] = _index(house)
     if house.statements:
         pages[Path("docs", "paper-rules.md")] = _paper(house)
+    if house.heuristics:
+        pages[Path("docs", "further-heuristics.md")] = _further(house)
     for place, text in pages.items():
         (out / place).parent.mkdir(parents=True, exist_ok=True)
         (out / place).write_text(text, encoding="utf-8")
     return sorted(out / place for place in pages)
 
 
-def read_statements(folder: Path | None = None) -> tuple[Statement, ...]:
-    """The paper's numbered statements, from the paper-numbers.tsv of a folder of rules, if any."""
-    file = (folder or shipped_folder("rules")) / "paper-numbers.tsv"
+def read_statements(
+    folder: Path | None = None, name: str = "paper-numbers.tsv"
+) -> tuple[Statement, ...]:
+    """The numbered statements in a table of a folder of rules, if it has it; else the paper's."""
+    file = (folder or shipped_folder("rules")) / name
     if not file.is_file():
         return ()
     with file.open(encoding="utf-8", newline="") as stream:
         return tuple(
             Statement(
-                row["number"], tuple(row["lines"].split(", ")), row["saying"], row["note"] or ""
+                row["number"],
+                tuple(row["lines"].split(", ")) if "lines" in row else (),
+                row["saying"],
+                row["note"] or "",
             )
             for row in csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         )
@@ -94,7 +104,8 @@ def read_statements(folder: Path | None = None) -> tuple[Statement, ...]:
 
 def _read(folder: Path) -> _House:
     ontology = read_ontology()
-    rules = read_rules(ontology, folder)
+    with usual_memory() as memory:
+        rules = read_rules(ontology, folder, memory)
     facts = statements_in(ontology.files)
     stages = sorted(
         (iri for iri, of in facts.items() if f"{HF}stages" in of.get(SKOS + "inScheme", [])),
@@ -105,6 +116,7 @@ def _read(folder: Path) -> _House:
         ontology=ontology,
         stages={iri: ontology.terms[iri] for iri in stages},
         statements=read_statements(folder),
+        heuristics=read_statements(folder, "further-heuristics.tsv"),
         readers=_readers(rules, ontology),
     )
 
@@ -200,7 +212,14 @@ def _why(rule: Rule, house: _House) -> str:
         if statement.number in rule.notations
     ]
     lines = ["The paper:", "", *said, ""] if said else []
-    if not said and rule.kind == "judgement":
+    further = [
+        f"- {each.saying} ([{each.number}](../further-heuristics.md))"
+        for each in house.heuristics
+        if each.number in rule.notations
+    ]
+    if further:
+        lines += ["Others have found, or ask in practice:", "", *further, ""]
+    if not said and not further and rule.kind == "judgement":
         lines = [
             "None of the paper's numbered statements is behind it, but what stands under Source.",
             "",
@@ -273,7 +292,8 @@ def _index(house: _House) -> str:
         "[How to write a rule](../docs/write-a-rule.md) begins from nothing,"
         " [six steps](../CONTRIBUTING.md#add-a-rule-in-six-steps) are the short form, and"
         " [where the paper went](../docs/paper-rules.md) tells which rule has which statement of"
-        " the paper.",
+        " the paper, and [further heuristics](../docs/further-heuristics.md) what became of those"
+        " found elsewhere.",
         "- By basis: " + " · ".join(f"[{_words(b)}](#{b}) {len(of)}" for b, of in bases if of),
         "- By stage: "
         + " · ".join(
@@ -350,7 +370,12 @@ def _paper(house: _House) -> str:
             if first <= int(statement.number[1:]) <= last
         ]
         text += [f"## {head}", about, _table(("", "lines", "the paper", "went to"), rows)]
-    unnumbered = [rule for rule in house.rules if not rule.notations and rule.kind == "judgement"]
+    numbers = {statement.number for statement in house.statements}
+    unnumbered = [
+        rule
+        for rule in house.rules
+        if numbers.isdisjoint(rule.notations) and rule.kind == "judgement"
+    ]
     text += [
         "## Rules without a number",
         "They rest on lines of the paper, or on what their pages say, but on no numbered"
@@ -364,6 +389,24 @@ def _paper(house: _House) -> str:
 
 
 _PAPER = "https://w3id.org/holdfast/id/paper/knight-smith-cropper-2001#"
+
+
+def _further(house: _House) -> str:
+    rows = [(each.number, each.saying, _went(each, house.rules)) for each in house.heuristics]
+    return "\n\n".join(
+        [
+            "# Further heuristics",
+            f"What research, auditors and survey instruments worry about beyond the paper, in"
+            f" {len(rows)} statements: for each, the rule that carries it, what shows it instead,"
+            " or why nothing does. A rule is written only where a register can state what it needs,"
+            " and where its number is somebody's finding or is not needed.",
+            _table(("", "it is said that", "went to"), rows),
+            "Deliberately no rules, because the evidence speaks against them: that members come and"
+            " go, how many sectors take part, that there is a steering committee, that there is a"
+            " lead organisation, and that areas agree, by itself.",
+            FOOT,
+        ]
+    )
 
 
 def _went(statement: Statement, rules: Iterable[Rule]) -> str:

@@ -9,16 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyoxigraph as ox
 from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.errors import RuleError, ShapeError
+from holdfast.lexical import is_value
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
 from holdfast.queries import QuerySyntaxError, iris_in, members, read_query, read_update
 from holdfast.shapequeries import BESIDE, CORE, Judged, ShapeQuery, query_of
 from holdfast.shapes import read_shapes
 from holdfast.shipped import shipped_folder
+from holdfast.sources import line_of, quads_in
 from holdfast.vocabulary import (
     BASES,
     DASH,
@@ -27,15 +30,16 @@ from holdfast.vocabulary import (
     RDF_TYPE,
     RDFS,
     RULES,
+    SEVERITIES,
     SH,
     SKOS,
+    XSD,
     nearest,
     short,
 )
 
 EFFECTS = ("supports", "undermines", "hopes", "watch")
 CERTAINTIES = ("stated", "perceived", "hedged", "derived", "estimated")
-SEVERITIES = ("info", "warning", "violation")
 STATUSES = ("experimental", "stable", "deprecated")
 
 
@@ -217,6 +221,7 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
             mend="Write it, or remove the folder.",
         )
     statements = statements_in([file])
+    _check_values(file, ontology)
     text = file.read_text(encoding="utf-8")
     iri = RULES + folder.name
     if iri not in statements:
@@ -512,6 +517,42 @@ def _check_terms(statements: Statements, text: str, file: Path, ontology: Ontolo
                     _unknown(iri, text, 1, file, ontology)
 
 
+def _check_values(file: Path, ontology: Ontology) -> None:
+    """Refuse a text where a thing is needed, the reverse, and a value that its datatype has not."""
+    for quad in quads_in(file):
+        predicate, value = quad.predicate.value, quad.object
+        name, taken = _readable(predicate), ontology.takes.get(predicate, "")
+        if isinstance(value, ox.Literal):
+            datatype = value.datatype.value
+            wanted = XSD + "date" if predicate in _DATED else datatype
+            if taken == "thing":
+                known = [iri for iri, kind in ontology.kinds.items() if kind == "concept"]
+                what = f"{name} is given as the text “{value.value}”, and leads to a thing"
+                mend = nearest(value.value, [iri.removeprefix(HF) for iri in known])
+                mend = mend.replace("mean ", "mean hf:") or "Name it by its IRI."
+            elif datatype != wanted or not is_value(value.value, wanted):
+                kind = wanted.removeprefix(XSD)
+                what = f"{name} “{value.value}” is no xsd:{kind}"
+                mend = _FORMS.get(kind, f"Write a value that xsd:{kind} has.")
+            else:
+                continue
+        elif taken == "value":
+            what, mend = f"{name} is given as a thing, and holds a value", "Write the value itself."
+        else:
+            continue
+        place = line_of(file, rf"(?<!\w){re.escape(name)}\s+[^\w]*{re.escape(_told(value))}")
+        place = place or line_of(file, re.escape(name)) or 1
+        raise RuleError(f"{what}.", where=f"{file}: line {place}", mend=mend)
+
+
+def _told(value: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> str:
+    return value.value if isinstance(value, ox.Literal) else ""
+
+
+_DATED = (DCTERMS + "created", DCTERMS + "modified")
+_FORMS = {"date": 'Write it as "2026-11-23"^^xsd:date.', "boolean": "Write true or false."}
+
+
 def _check_query_terms(
     algebra: CompValue, query: str, first: int, file: Path, ontology: Ontology
 ) -> None:
@@ -624,9 +665,10 @@ def _check_rule(rule: Rule, reading: _Reading, ontology: Ontology) -> None:
     _check_one_of("sh:severity", [rule.severity], SEVERITIES, reading)
     _check_message(rule, reading)
     constitutive = {ontology.notation(basis) for basis in ontology.constitutive}
-    if rule.effect == "undermines" and not rule.levers:
+    if (rule.effect == "undermines" or rule.changes) and not rule.levers:
+        does = "undermines" if rule.effect == "undermines" else "suggests a change"
         raise RuleError(
-            "a rule that undermines must name the lever of its remedy.",
+            f"a rule that {does} must name the lever of its remedy.",
             where=reading.place("hf:remedy"),
             mend="Add hf:lever, one of purpose, capacity, fit, conduct.",
         )
@@ -759,6 +801,8 @@ def _bound_in(node: Any) -> set[str]:
         return {str(term) for row in node.triples for term in row if isinstance(term, Variable)}
     if node.name == "values":
         return {str(name) for row in node.res for name in row}
+    if node.name == "ServiceGraphPattern":  # refused later, by its own name
+        return {str(term) for term in _variables(node.graph)}
     bound = _bound_in(node.get("p")) | _bound_in(node.get("p1"))
     if node.name != "Minus":
         bound |= _bound_in(node.get("p2"))
@@ -769,6 +813,16 @@ def _bound_in(node: Any) -> set[str]:
     elif node.name in ("Project", "SelectQuery"):
         bound &= {str(name) for name in node.PV}
     return bound
+
+
+def _variables(node: Any) -> Iterator[Variable]:
+    if isinstance(node, Variable):
+        yield node
+    elif isinstance(node, CompValue):
+        yield from _variables([value for _, value in members(node)])
+    elif isinstance(node, (list, tuple)) or type(node).__name__ == "ParseResults":
+        for part in node:
+            yield from _variables(part)
 
 
 _ONCE = frozenset(

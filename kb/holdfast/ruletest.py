@@ -6,15 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyoxigraph as ox
+from rdflib import Literal
+from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.errors import HoldfastError
 from holdfast.ontology import Ontology, statements_in
 from holdfast.reason.alone import Result, Trial, Triple, compiled_alone
 from holdfast.rules import Rule, read_rule
-from holdfast.sources import quads_in
+from holdfast.shapequeries import CORE
+from holdfast.sources import line_of, quads_in
 from holdfast.vocabulary import RDF_TYPE, SH, XSD
 
 FILES = {
@@ -67,7 +72,13 @@ def test_rule(folder: Path, ontology: Ontology) -> RuleTest:
             if name not in ("rule.ttl", "report.ttl") and _has_blank_node(folder / name)
         ]
         problems = unnamed or (_judged if rule.kind == "judgement" else _inferred)(rule, ontology)
-        return RuleTest(folder.name, problems, difference(folder))
+        loose = [
+            f"{rule.file}: line {line}: nothing explains the number {number}. Declare an"
+            " hf:parameter with its default and its reason"
+            + ("." if rule.judged else f", and write BIND({number} AS ?…) in the query.")
+            for number, line in loose_numbers(rule)
+        ]
+        return RuleTest(folder.name, [*loose, *problems], difference(folder))
     except HoldfastError as error:
         return RuleTest(folder.name, [str(error)], "")
 
@@ -90,6 +101,52 @@ def difference(folder: Path) -> str:
         _block("only in quiet.ttl", other - one, prefixes),
     ]
     return "\n".join(block for block in blocks if block)
+
+
+def loose_numbers(rule: Rule) -> list[tuple[str, int]]:
+    """The numbers that a rule writes without declaring them as parameters, each with its line.
+
+    Not counted: 0 and 1, and the places in a string that SUBSTR has.
+    """
+    if rule.judged:
+        known = {(parameter.name, parameter.default) for parameter in rule.parameters}
+        return sorted(
+            (value.value, line_of(rule.file, rf"sh:{name}\s+{re.escape(value.value)}") or 1)
+            for quad in quads_in(rule.file)
+            if (name := quad.predicate.value.removeprefix(SH)) in CORE
+            and isinstance(value := quad.object, ox.Literal)
+            and value.datatype.value in _NUMBERS
+            and value.value not in ("0", "1")
+            and (name, value.value) not in known
+        )
+    parameters = {parameter.name for parameter in rule.parameters}
+    found = []
+    for number in sorted(_loose(rule.algebra, parameters)):
+        place = re.search(rf"(?<![\w.-]){re.escape(number)}(?![\w.-])", rule.query)
+        line = rule.query.count("\n", 0, place.start()) if place else 0
+        found.append((number, rule.query_line + line))
+    return found
+
+
+_NUMBERS = frozenset(XSD + name for name in ("integer", "decimal", "double", "float"))
+
+
+def _loose(node: Any, parameters: set[str]) -> set[str]:
+    if isinstance(node, Literal):
+        number = isinstance(node.value, (int, float, Decimal)) and not isinstance(node.value, bool)
+        return {str(node)} - {"0", "1"} if number else set()
+    parts: list[Any] = []
+    if isinstance(node, CompValue):
+        binds = node.name in ("Extend", "Bind") and str(node.var) in parameters
+        if binds and isinstance(node.expr, Literal):
+            parts = [node.get("p")]
+        elif node.name == "Builtin_SUBSTR":
+            parts = [node.arg]
+        else:
+            parts = [part for key, part in node.items() if key != "_vars"]
+    elif isinstance(node, (list, tuple)):
+        parts = list(node)
+    return {number for part in parts for number in _loose(part, parameters)}
 
 
 def triples_in(file: Path) -> frozenset[Triple]:
@@ -127,6 +184,7 @@ def _judged(rule: Rule, ontology: Ontology) -> list[str]:
     expected = expected_results(report)
     trial = Trial(compiled, ontology, fires)
     try:
+        problems += _misread(fires, trial)
         actual = trial.results()
         if not actual:
             problems.append(f"{fires}: the rule has nothing to say. It must fire here.")
@@ -144,6 +202,7 @@ def _judged(rule: Rule, ontology: Ontology) -> list[str]:
         trial.close()
     trial = Trial(compiled, ontology, quiet)
     try:
+        problems += _misread(quiet, trial)
         for result in trial.results():
             problems.append(f"{quiet}: the rule must be silent here, but says {_told(result)}.")
     finally:
@@ -175,6 +234,7 @@ def _inferred(rule: Rule, ontology: Ontology) -> list[str]:
     expected = triples_in(after)
     trial = Trial(compiled_alone(rule, ontology), ontology, before)
     try:
+        problems += _misread(before, trial)
         actual = trial.added()
         if not actual:
             problems.append(
@@ -191,6 +251,10 @@ def _inferred(rule: Rule, ontology: Ontology) -> list[str]:
     finally:
         trial.close()
     return problems
+
+
+def _misread(file: Path, trial: Trial) -> list[str]:
+    return [f"{file}: {sentence}" for sentence in trial.misread()]
 
 
 def _idle(file: Path, triple: Triple) -> str:

@@ -17,6 +17,9 @@ from holdfast.vocabulary import HF, XSD, nearest
 READS = ("stated", "inferred")
 """What a question is asked of: what sources state, or what follows from it too, with findings."""
 
+OTHER = "other"
+"""The subject of questions that name none."""
+
 KINDS = ("integer", "decimal", "date", "year", "text", "concept")
 """The kinds of a parameter; a concept is an IRI, or a term of ours written hf:like-this."""
 
@@ -75,10 +78,14 @@ def _is_day(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Question:
-    """A saved question. `text` is its query in SPARQL, which holds the defaults as it stands."""
+    """A saved question. `text` is its query in SPARQL, which holds the defaults as it stands.
+
+    `about` is the subject under which it is listed.
+    """
 
     id: str
     question: str
+    about: str
     asked_by: str
     why: str
     reads: str
@@ -137,7 +144,7 @@ def _read(file: Path) -> Question:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SourceError("the question cannot be read as UTF-8.", where=str(file)) from None
-    head = dict(re.findall(r"^# (question|asked by|why|reads): (.+)$", text, flags=re.M))
+    head = dict(re.findall(r"^# (question|about|asked by|why|reads): (.+)$", text, flags=re.M))
     for key in ("question", "asked by", "why"):
         if key not in head:
             raise SourceError(
@@ -153,6 +160,7 @@ def _read(file: Path) -> Question:
     return Question(
         id=file.parent.name,
         question=head["question"],
+        about=head.get("about", OTHER),
         asked_by=head["asked by"],
         why=head["why"],
         reads=reads,
@@ -193,6 +201,14 @@ def named(name: str, questions: Iterable[Question]) -> Question:
     return known[name]
 
 
+def by_subject(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Questions under their subjects: these by the alphabet, and those that name none last."""
+    grouped: dict[str, list[Question]] = {}
+    for question in questions:
+        grouped.setdefault(question.about, []).append(question)
+    return dict(sorted(grouped.items(), key=lambda item: (item[0] == OTHER, item[0])))
+
+
 def page_of(questions: Iterable[Question]) -> str:
     """A page in Markdown on questions: what is asked and why, what can be set, and a small answer.
 
@@ -208,12 +224,14 @@ def page_of(questions: Iterable[Question]) -> str:
         " [landscape.md](landscape.md)",
         "tells how, and what some of them say of real ones.",
         "",
-        "| question | asks | can be set |",
-        "|---|---|---|",
+        "| about | question | asks | can be set |",
+        "|---|---|---|---|",
     ]
-    for one in listed:
-        settable = ", ".join(f"`{p.name}`" for p in one.parameters) or "-"
-        lines.append(f"| [`{one.id}`](#{one.id}) | {_cell(one.question)} | {settable} |")
+    for about, some in by_subject(listed).items():
+        for one in some:
+            settable = ", ".join(f"`{p.name}`" for p in one.parameters) or "-"
+            asks = _cell(one.question)
+            lines.append(f"| {about} | [`{one.id}`](#{one.id}) | {asks} | {settable} |")
     for one in listed:
         asked = "what is stated" if one.reads == "stated" else "what follows, with findings"
         lines += ["", f"## {one.id}", "", f"{one.question} {one.why}", ""]

@@ -8,11 +8,12 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from holdfast.assess import Progress, VentureAssessment, assess
+from holdfast.assess import VentureAssessment, assess
 from holdfast.columns import Columns, Limits, project
 from holdfast.columns.asof import phases_of
 from holdfast.compare import Difference, changes
 from holdfast.errors import UnknownNameError
+from holdfast.limits import Progress
 from holdfast.ontology import read_ontology
 from holdfast.vocabulary import nearest
 

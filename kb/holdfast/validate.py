@@ -27,9 +27,8 @@ from holdfast.reason.examination import Examination
 from holdfast.reason.inferring import Inference, Inferred
 from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes
 from holdfast.sources import files_in, prefixes_in, shown
-from holdfast.vocabulary import OWL, SH, XSD
+from holdfast.vocabulary import INFERENCES, OWL, SH, XSD
 
-INFERENCES = ("none", "rdfs", "owlrl", "both")
 TRUE = f'"true"^^<{XSD}boolean>'
 
 

@@ -47,6 +47,12 @@ BASES = (
 )
 """Every basis in the order in which standings are shown; the ontology declares what each means."""
 
+SEVERITIES = ("info", "warning", "violation")
+"""How grave a finding or a shortfall may be, by SHACL's words, the least first."""
+
+INFERENCES = ("none", "rdfs", "owlrl", "both")
+"""What may be inferred from data before shapes look at them."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence suggesting the known name most like `name`, whatever its case, or nothing."""

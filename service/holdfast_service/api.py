@@ -12,9 +12,8 @@ import flask
 import pyoxigraph as ox
 from flask.typing import ResponseReturnValue
 
-from holdfast.assess import SEVERITIES
 from holdfast.render import finding_json, venture_json
-from holdfast.vocabulary import BASES, DCTERMS, HF, RDF_TYPE
+from holdfast.vocabulary import BASES, DCTERMS, HF, RDF_TYPE, SEVERITIES
 from holdfast_service.entities import entity, label_of
 from holdfast_service.judgements import Judgements
 from holdfast_service.landscape import (

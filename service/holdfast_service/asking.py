@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from holdfast.saved import Question
+from holdfast.saved import Question, by_subject
 from holdfast_service.context import Service
 from holdfast_service.formats import GRAPHS, SOLUTIONS, offers
 from holdfast_service.negotiation import best
@@ -59,8 +59,8 @@ def question_page(
 
 
 def questions_page(questions: Sequence[Question]) -> flask.Response:
-    """All saved questions."""
-    page = _shown("questions.html", questions=questions)
+    """All saved questions, by what they are about."""
+    page = _shown("questions.html", subjects=by_subject(questions))
     return flask.Response(page, content_type=_HTML, headers={"Vary": "Accept"})
 
 

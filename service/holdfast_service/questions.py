@@ -60,6 +60,8 @@ def _told(question: Question, base: str) -> Mapping[str, Any]:
     return {
         "id": question.id,
         "question": question.question,
+        "about": question.about,
+        "asked_by": question.asked_by,
         "why": question.why,
         "parameters": [
             {"name": one.name, "kind": one.kind, "default": one.default, "meaning": one.meaning}

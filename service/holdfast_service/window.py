@@ -136,10 +136,8 @@ class Window:
     @cached_property
     def rules(self) -> dict[str, Rule]:
         """The shipped rules by id."""
-        memory = usual_memory()
-        found = {rule.id: rule for rule in read_rules(self.ontology, memory=memory)}
-        memory.save()
-        return found
+        with usual_memory() as memory:
+            return {rule.id: rule for rule in read_rules(self.ontology, memory=memory)}
 
     @cached_property
     def shelf(self) -> ox.Store:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import holdfast.assess
-import holdfast.cli.judging
 import holdfast.timeline
 from holdfast.assess import Assessment
 from holdfast.shipped import shipped_folder
@@ -31,10 +30,11 @@ def case_b() -> str:
 def assess_once() -> Callable[..., Assessment]:
     """`assess`, which answers the same question a second time from memory."""
     known: dict[tuple[Any, ...], Assessment] = {}
+    afresh = holdfast.assess.assess
 
     def assess(sources: Sequence[str], **options: Any) -> Assessment:
         if "-" in sources:
-            return holdfast.assess.assess(sources, **options)
+            return afresh(sources, **options)
         told = options.pop("progress", None)
         del told
         options["evidence"] = True
@@ -44,7 +44,7 @@ def assess_once() -> Callable[..., Assessment]:
             *sorted((name, str(value)) for name, value in options.items() if value),
         )
         if key not in known:
-            known[key] = holdfast.assess.assess(sources, **options)
+            known[key] = afresh(sources, **options)
         return known[key]
 
     return assess
@@ -53,5 +53,5 @@ def assess_once() -> Callable[..., Assessment]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, assess_once: Callable[..., Assessment]) -> None:
     """Let the commands assess through `assess_once`."""
-    monkeypatch.setattr(holdfast.cli.judging, "assess", assess_once)
+    monkeypatch.setattr(holdfast.assess, "assess", assess_once)
     monkeypatch.setattr(holdfast.timeline, "assess", assess_once)

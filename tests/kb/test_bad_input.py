@@ -316,9 +316,32 @@ IN_RULES: dict[str, Failing] = {
     "effect": lambda: run_rules(
         with_rule(changed(RULE, ("hf:effect hf:watch", "hf:effect hf:early")))
     ),
+    "date": lambda: run_rules(
+        with_rule(changed(RULE, ('created "2026-11-23', 'created "2026-13-23')))
+    ),
+    "text for a thing": lambda: run_rules(
+        with_rule(changed(RULE, ("hf:basis hf:fit", 'hf:basis "fit"')))
+    ),
+    "thing for a value": lambda: run_rules(
+        with_rule(changed(RULE, ('hf:status "experimental"', "hf:status hf:stated")))
+    ),
     "basis": lambda: run_rules(with_rule(changed(RULE, ("hf:basis hf:fit", "hf:basis hf:early")))),
     "lever": lambda: run_rules(
         with_rule(changed(RULE, ("hf:lever hf:fit", "hf:lever hf:security")))
+    ),
+    "change without a lever": lambda: run_rules(
+        with_rule(
+            changed(
+                RULE,
+                (
+                    "  hf:lever hf:fit ;\n",
+                    "  <http://datashapes.org/dash#suggestionGenerator> [\n"
+                    "    a <http://datashapes.org/dash#SPARQLUpdateSuggestionGenerator> ;\n"
+                    '    sh:message "Widen {?value}." ;\n'
+                    '    sh:update "INSERT { ?value hf:within $this } WHERE { }" ] ;\n',
+                ),
+            )
+        )
     ),
     "no lever": lambda: run_rules(
         with_rule(
@@ -572,7 +595,7 @@ ex:wharf rdfs:label '''The "old" port\\\\
 by the sea \U0001f600 \u0645\u064a\u0646\u0627\u0621''' .
 ex:harbour hf:within ex:bay .
 ex:bay hf:within ex:harbour .
-ex:council a hf:Organisation ; hf:unitOf ex:council .
+ex:council a hf:Organisation ; hf:unitOf ex:council ; hf:sector "health" ; hf:started ex:summer .
 ex:grade hf:rank 5000 , 99999999999999999999999999 , "abc"^^xsd:integer .
 ex:seat a hf:Membership ; hf:belongsTo ex:harbour-trust ; hf:member ex:council ;
   hf:started "1995-02-30"^^xsd:date .
@@ -826,6 +849,10 @@ def test_the_shipped_registers_raise_no_doubt() -> None:
         "undeclared is not declared as a phase of any venture, so facts dated by it always hold.",
         "three is a phase without a number in hf:order or without a skos:notation,"
         " and is passed over.",
+        "council, sector: “health” is a text where a thing is needed, and no rule knows which."
+        " Name the thing by its IRI.",
+        "council, started: summer is a thing where a value is needed, and no rule can read it."
+        " Write the value itself.",
         "one and two are phases of the same hf:order;"
         " the one later in the alphabet counts as later.",
         "never begins in four and ends in one, which is earlier, so it never holds.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -24,6 +26,7 @@ from holdfast import render
 from holdfast.assess import Assessment, Finding, VentureAssessment
 from holdfast.cli import add_commands, fails, main
 from holdfast.compare import changes, weakest_first
+from holdfast.errors import clean
 from holdfast.shipped import shipped_folder
 from holdfast.timeline import timeline
 from holdfast.vocabulary import BASES, HF, RDFS
@@ -90,6 +93,22 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> str:
         encoding="utf-8",
     )
     return str(register)
+
+
+def test_a_venture_that_has_ended_is_shown_as_such(tmp_path: Path) -> None:
+    register = tmp_path / "quay.ttl"
+    register.write_text(
+        HARBOUR + 'venture:quay a hf:Venture ; hf:ended "2019"^^xsd:gYear .', encoding="utf-8"
+    )
+
+    def told(when: str) -> tuple[str, Any]:
+        shown = run("assess", str(register), "--as-of", when).stdout.splitlines()[1]
+        written = run("assess", str(register), "--as-of", when, "--format", "json").stdout
+        (venture,) = json.loads(written)["ventures"]
+        return shown, venture.get("ended")
+
+    assert ("stage unknown, as of 2018", None) == told("2018")
+    assert ("ended, stage unknown, as of 2020", True) == told("2020")
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +266,7 @@ def test_a_source_may_come_from_standard_input() -> None:
 
 
 def test_text_from_a_register_cannot_steer_the_terminal() -> None:
-    assert "Harbour [31m Health" == render.clean("Harbour\x1b[31m\r\nHealth\u202e")
+    assert "Harbour [31m Health" == clean("Harbour\x1b[31m\r\nHealth\u202e")
 
 
 def test_ventures_that_cannot_be_seen_are_named_with_the_reason(harbour: str) -> None:
@@ -611,7 +630,7 @@ def commands_below(group: click.Group, name: str) -> Iterator[tuple[str, click.C
     for word, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
             yield from commands_below(command, f"{name} {word}")
-        elif getattr(command.callback, "__module__", "").startswith("holdfast.cli"):
+        elif getattr(command.callback, "__module__", "").startswith("holdfast"):
             yield f"{name} {word}", command
 
 
@@ -624,8 +643,27 @@ def test_every_option_of_every_command_is_documented(name: str, command: click.C
 
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            shown = max(parameter.opts, key=len)
-            assert f"`{shown}" in section, f"docs/commands.md does not tell {name} {shown}"
+            for shown in (*parameter.opts, *parameter.secondary_opts):
+                assert f"`{shown}" in section, f"docs/commands.md does not tell {name} {shown}"
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("rules", "--help"), ("assess",), ("assess", "--help"), ("asess",)]
+)
+def test_help_and_words_that_are_wrong_wait_for_no_library(words: tuple[str, ...]) -> None:
+    asked = (
+        "import sys\n"
+        "from holdfast.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print({'duckdb', 'flask', 'rdflib', 'rich', 'sqlglot'} & set(sys.modules) or 'none')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked, *words], capture_output=True, check=True, text=True
+    )
+
+    assert "none" == done.stdout.splitlines()[-1]
 
 
 def test_today_is_an_argument(harbour: str, assess_once: Any) -> None:

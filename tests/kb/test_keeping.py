@@ -100,6 +100,28 @@ def test_of_several_files_all_are_loaded_or_none(tmp_path: Path, file: Path) -> 
     assert "line 1, column 9" in refused.output
 
 
+def test_a_file_that_cannot_be_read_is_left_out_when_asked(tmp_path: Path, file: Path) -> None:
+    bad = tmp_path / "bay.ttl"
+    bad.write_text("@prefix ex: <https://example.org/> .\nex:bay a", encoding="utf-8")
+
+    stopped = holdfast("load", "--kb", tmp_path / "stopped", bad, file)
+    going = done("load", "--kb", tmp_path / "going", bad, file, "--keep-going")
+
+    assert f"Error: {bad}: line 2" in stopped.output
+    assert f"{bad}: line 2" in going
+    assert "register/harbour: version 1, 2 quads (commit 1)." in going
+
+
+def test_two_files_of_one_register_are_named(tmp_path: Path) -> None:
+    files = [tmp_path / "bay.ttl", tmp_path / "bay.nt"]
+    for file in files:
+        file.write_text("", encoding="utf-8")
+
+    told = holdfast("load", "--kb", tmp_path / "kb", *files).output
+
+    assert f"Error: {files[0]} and {files[1]}: register <" in told
+
+
 def test_a_backup_is_restored_into_an_empty_folder_only(tmp_path: Path, file: Path) -> None:
     done("load", "--kb", tmp_path / "kb", file)
 
@@ -155,6 +177,6 @@ def test_what_must_not_be_published_is_refused_when_asked(tmp_path: Path, file: 
     refused = holdfast("load", "--kb", tmp_path / "kb", file, "--check")
 
     assert 2 == refused.exit_code
-    assert "register/harbour>: line 2" in refused.output
+    assert "harbour.ttl: line 2" in refused.output
     assert "" == done("registers", "--kb", tmp_path / "kb")
     done("load", "--kb", tmp_path / "kb", GRAPHS / "easington.trig", "--check")

@@ -13,7 +13,7 @@ from holdfast.answers import answer, plain_text
 from holdfast.cli import main
 from holdfast.columns import Columns
 from holdfast.errors import HoldfastError
-from holdfast.saved import Question, page_of, read_questions
+from holdfast.saved import Question, by_subject, page_of, read_questions
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = read_questions()
@@ -121,6 +121,25 @@ def test_the_list_says_what_can_be_set() -> None:
     assert {one.id for one in QUESTIONS} == set(told)
     assert "day" == told["which-networks-cross-commissioners"]["parameters"][0]["name"]
     assert "which-networks-cross-commissioners" in ask("--list").output
+
+
+def test_questions_are_listed_by_what_they_are_about(tmp_path: Path) -> None:
+    for name, about in (
+        ("who-pays", "# about: money\n"),
+        ("who-sits", ""),
+        ("who-acts", "# about: acts\n"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "question.rq").write_text(
+            f"# question: {name}?\n{about}# asked by: strategist\n# why: To know.\nASK {{}}\n",
+            encoding="utf-8",
+        )
+
+    grouped = by_subject(read_questions(tmp_path))
+
+    assert [("acts", ["who-acts"]), ("money", ["who-pays"]), ("other", ["who-sits"])] == [
+        (about, [one.id for one in some]) for about, some in grouped.items()
+    ]
 
 
 def test_the_page_is_made_from_the_folders() -> None:

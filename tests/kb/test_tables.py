@@ -591,6 +591,90 @@ def test_a_fault_in_a_mapping_is_told_by_its_entry(
     assert not (tmp_path / "unions.nq").exists()
 
 
+AWARDS = {
+    "title": "Awards",
+    "register": "https://example.org/awards",
+    "overlaps": False,
+    "resources": [
+        {"name": "awards", "path": "awards.json", "schema": {"fields": [
+            {"name": "award", "constraints": {"required": True}}, {"name": "partners"},
+        ]}},
+    ],
+}  # fmt: skip
+PARTNERS = """\
+prefixes: {ex: https://example.org/, hf: https://w3id.org/holdfast/ns#,
+  rdfs: http://www.w3.org/2000/01/rdf-schema#, xsd: http://www.w3.org/2001/XMLSchema#}
+mappings:
+  award:
+    sources: [{table: awards}]
+    s: ex:award/$(award)
+    po: [[a, hf:Venture]]
+  partner:
+    sources: [{table: partners}]
+    s: ex:partner/$(id)
+    po: [[a, hf:Organisation], [rdfs:label, $(label)]]
+  grant:
+    sources: [{table: partners}]
+    s: ex:award/$(award)/$(id)
+    po: [[a, hf:Funding], [hf:amount, $(pounds), xsd:decimal]]
+"""
+NESTED = """\
+CREATE VIEW partners AS
+WITH each AS (SELECT award, _source, unnest(from_json(partners, '["json"]')) AS p FROM awards)
+SELECT award, _source, p->>'id' AS id, p->>'name' AS label,
+  CAST(p->>'pounds' AS DECIMAL(18, 2)) AS pounds
+FROM each
+"""
+
+
+def of_awards(tmp_path: Path, *partners: list[dict[str, str]]) -> tuple[Path, Path]:
+    """A mapping of awards whose partners are nested in each, and a file with these."""
+    file = tmp_path / "awards.json"
+    file.write_text(
+        json.dumps([{"award": f"A{n}", "partners": some} for n, some in enumerate(partners)]),
+        encoding="utf-8",
+    )
+    return written(tmp_path / "awards", AWARDS, PARTNERS, NESTED), file
+
+
+def test_a_nested_partner_without_an_address_is_told_of(tmp_path: Path) -> None:
+    folder, file = of_awards(
+        tmp_path,
+        [{"id": "vale", "name": "Vale Trust", "pounds": "10"}],
+        [{"name": "Hill Council"}, {"id": "vale", "name": "Vale Trust"}],
+    )
+
+    made = imported(folder, file, output=tmp_path / "awards.nq")
+
+    assert [
+        f"{file}: row 2: nothing is made of it by partner, whose address needs id. Fill in what id"
+        " is made of, or leave such rows out: SELECT … WHERE id IS NOT NULL."
+    ] == [str(doubt) for doubt in made.doubts]
+
+
+def test_rows_that_have_nothing_to_say_are_left_out_in_silence(tmp_path: Path) -> None:
+    folder, file = of_awards(tmp_path, [{"id": "vale", "name": "Vale Trust"}, {}])
+
+    assert () == imported(folder, file, output=tmp_path / "awards.nq").doubts
+
+
+def test_what_a_view_cannot_convert_is_told_by_its_row(tmp_path: Path) -> None:
+    folder, file = of_awards(
+        tmp_path,
+        *([{"id": f"p{n}", "name": "Vale Trust", "pounds": str(n)}] for n in range(5)),
+        [{"id": "hill", "name": "Hill Council", "pounds": "ten"}],
+        [{"id": "vale", "name": "Vale Trust", "pounds": "10"}],
+    )
+
+    with pytest.raises(HoldfastError) as caught:
+        imported(folder, file, output=tmp_path / "awards.nq")
+
+    assert str(caught.value).startswith(
+        f"{folder}/mapping.yaml: partner: its source cannot be read: Conversion Error: "
+    )
+    assert f"({file}, row 6). Mend the cell" in str(caught.value)
+
+
 def test_a_word_that_looks_like_nothing_stays_a_word(
     mapping: Path, tables: Path, tmp_path: Path
 ) -> None:
@@ -684,6 +768,27 @@ def test_the_template_of_a_council_comes_back_as_a_register(output: str, tmp_pat
     assert (f"<{base}/purpose>", f"<{HF}belongsTo>", f"<{base}>") in triples
     assert (f"<{base}/without/review>", f"<{HF}absentKind>", f"<{HF}Review>") in triples
     assert any(subject == f"<{base}/partner/vale-trust>" for subject, _, _ in triples)
+
+
+def test_a_last_review_long_ago_is_a_risk(tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(main, ["import", "--template", "council-register", "-o", str(tmp_path)])
+    file = tmp_path / "Partnerships.csv"
+    with file.open(encoding="utf-8-sig", newline="") as empty:
+        heading = next(csv.reader(empty))
+    old = {"Reference": "P8", "Title": "Hill Alliance", "Started": "2001-04-01"}
+    with file.open("a", encoding="utf-8", newline="") as out:
+        csv.DictWriter(out, heading).writerow({**old, "Last review": "2012-02-15"})
+    register = tmp_path / "register.nq"
+
+    runner.invoke(main, ["import", "council-register", str(tmp_path), "-o", str(register)])
+
+    (then,) = assess([str(register)], as_of="2013").ventures
+    (later,) = assess([str(register)], as_of="2024").ventures
+    assert [False, True] == [
+        any(finding.rule == "value-unmanaged" for finding in venture.findings)
+        for venture in (then, later)
+    ]
 
 
 FILLED = {

@@ -10,6 +10,7 @@ import pytest
 from holdfast import render
 from holdfast.assess import Assessment, assess
 from holdfast.explain import Unconcluded, WhyNot, why_not
+from holdfast.terminal import page
 
 REGISTER = """\
 @prefix ex: <https://example.org/> .
@@ -373,7 +374,7 @@ def test_a_text_answer_shows_the_chain(
 ) -> None:
     told = why_not(harbour, "valley", "no-neighbour")
 
-    render.show_why_not(render.page(), harbour, harbour.venture("valley"), told)
+    render.show_why_not(page(), harbour, harbour.venture("valley"), told)
 
     shown = capsys.readouterr().out
     assert "anchor-by-territory would have concluded it" in shown

@@ -116,11 +116,11 @@ def test_a_question_gets_its_answer(question: Path) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda path: path.name)
-def test_a_question_says_what_is_asked_by_whom_and_why(question: Path) -> None:
+def test_a_question_says_what_is_asked_by_whom_about_what_and_why(question: Path) -> None:
     text = (question / "question.rq").read_text(encoding="utf-8")
-    head = dict(re.findall(r"^# (question|asked by|why): (.+)$", text, flags=re.M))
+    head = dict(re.findall(r"^# (question|about|asked by|why): (.+)$", text, flags=re.M))
 
-    assert {"question", "asked by", "why"} == set(head)
+    assert {"question", "about", "asked by", "why"} == set(head)
     assert head["asked by"] in USERS
 
 

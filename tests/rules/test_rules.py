@@ -13,7 +13,7 @@ from typing import Any
 import pyoxigraph as ox
 import pyshacl
 import pytest
-from rdflib import RDF, Graph, Literal, URIRef, Variable
+from rdflib import RDF, Graph, URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast import ruledocs, ruletest
@@ -182,33 +182,11 @@ def test_a_rule_knows_no_case(folder: Path) -> None:
     assert [] == CASES.findall(re.sub(prose, "", text))
 
 
-def loose_numbers(node: Any, parameters: set[str]) -> set[str]:
-    """The numbers that a query writes without declaring them.
-
-    Not counted: 0 and 1, what is bound to a parameter, and the places in a string that SUBSTR has.
-    """
-    if isinstance(node, Literal):
-        number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-        return {str(node)} - {"0", "1"} if number else set()
-    parts: list[Any] = []
-    if isinstance(node, CompValue):
-        binds = node.name in ("Extend", "Bind") and str(node.var) in parameters
-        if binds and isinstance(node.expr, Literal):
-            parts = [node.get("p")]
-        elif node.name == "Builtin_SUBSTR":
-            parts = [node.arg]
-        else:
-            parts = [part for key, part in node.items() if key != "_vars"]
-    elif isinstance(node, (list, tuple)):
-        parts = list(node)
-    return {number for part in parts for number in loose_numbers(part, parameters)}
-
-
 @named(FOLDERS)
 def test_a_number_in_a_query_is_a_parameter(folder: Path, rules: dict[str, Rule]) -> None:
     rule = rules[folder.name]
 
-    assert set() == loose_numbers(rule.algebra, {each.name for each in rule.parameters})
+    assert [] == ruletest.loose_numbers(rule)
     assert all(each.reason for each in rule.parameters)
 
 
@@ -424,6 +402,18 @@ def test_every_number_of_the_paper_went_somewhere(rules: dict[str, Rule]) -> Non
     assert set() == {n for n, each in statements.items() if n not in carried and not each.note}
 
 
+def test_every_further_heuristic_went_somewhere(rules: dict[str, Rule]) -> None:
+    heuristics = ruledocs.read_statements(RULES, "further-heuristics.tsv")
+    numbers = [each.number for each in heuristics]
+    carried = {number for rule in rules.values() for number in rule.notations if number[0] == "H"}
+
+    assert [f"H{number:02}" for number in range(1, 64)] == numbers
+    assert carried <= set(numbers)
+    assert [] == [
+        each.number for each in heuristics if not each.note and each.number not in carried
+    ]
+
+
 def test_every_statement_of_the_framework_has_its_number() -> None:
     if not FRAMEWORK.is_file():
         pytest.skip("The framework's own list is not here (../shared/domain/framework.md).")
@@ -448,10 +438,52 @@ def test_a_deactivated_rule_is_no_rule(tmp_path: Path, ontology: Ontology) -> No
 
 def test_a_number_that_is_no_parameter_is_seen(tmp_path: Path, ontology: Ontology) -> None:
     odd = ("FILTER(?areas >= ?minAreas)", "FILTER(?areas >= ?minAreas && ?areas < 7)")
-    rule = read_rule(copied("poor-boundary-fit", tmp_path, rule=odd), ontology)
+    outcome = ruletest.test_rule(copied("poor-boundary-fit", tmp_path, rule=odd), ontology)
 
-    assert rule is not None
-    assert {"7"} == loose_numbers(rule.algebra, {"minAreas"})
+    assert "nothing explains the number 7." in outcome.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "rule", '"2026-11-23"^^xsd:date', '"2026-13-23"^^xsd:date',
+            "dcterms:created “2026-13-23” is no xsd:date.",
+        ),
+        (
+            "rule", '"2026-11-23"^^xsd:date', '"lately"',
+            "dcterms:created “lately” is no xsd:date.",
+        ),
+        (
+            "rule", "hf:basis hf:fit", 'hf:basis "fit"',
+            "hf:basis is given as the text “fit”, and leads to a thing. Did you mean hf:fit?",
+        ),
+        (
+            "rule", 'hf:status "experimental"', "hf:status hf:stated",
+            "hf:status is given as a thing, and holds a value.",
+        ),
+        (
+            "fires", "hf:workingArea ex:hospital", "hf:workingAera ex:hospital",
+            "hf:workingAera is not a term of the ontology. Did you mean hf:workingArea?",
+        ),
+        (
+            "quiet", "hf:workingArea ex:coast", "hf:workingAera ex:coast",
+            "hf:workingAera is not a term of the ontology. Did you mean hf:workingArea?",
+        ),
+        (
+            "quiet", "hf:workingArea ex:coast-district", 'hf:workingArea "the coast"',
+            "“the coast” is a text where a thing is needed, and no rule knows which.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_be_read_otherwise_than_it_was_meant_is_told(
+    file: str, old: str, new: str, said: str, tmp_path: Path, ontology: Ontology
+) -> None:
+    folder = copied("poor-boundary-fit", tmp_path, **{file: (old, new)})
+
+    problems = ruletest.test_rule(folder, ontology).problems
+
+    assert any(said in problem for problem in problems), problems
 
 
 # -- the tutorial ----------------------------------------------------------------------------------

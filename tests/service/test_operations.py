@@ -237,6 +237,7 @@ def test_saved_questions_are_listed_and_asked(live: Live) -> None:
     carry = "/questions/which-organisations-carry-most-ventures"
 
     assert links["question"].endswith("?")
+    assert ("partners", "strategist") == (links["about"], links["asked_by"])
     assert 200 == live.ask("GET", "/questions/which-links-are-thin", accept="text/csv").status
     assert 200 == live.ask("GET", f"{carry}?least=2").status
     assert "BIND(2 AS ?least)" in live.ask("GET", f"{carry}?least=2&text=1").text

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
-from holdfast import render
-from holdfast.answers import FORMATS, answer, plain_text, plan_of_query, serialised
-from holdfast.assess import assess
 from holdfast.cli.files import write
 from holdfast.cli.group import Unusable
 from holdfast.cli.options import (
@@ -26,11 +24,14 @@ from holdfast.cli.options import (
     takes_sources,
     takes_stores,
 )
-from holdfast.columns import Columns, Limits, project
-from holdfast.errors import SourceError
-from holdfast.ontology import read_ontology
-from holdfast.saved import Question, named, page_of, read_questions
-from holdfast.synth import write_register
+from holdfast.errors import SourceError, clean
+from holdfast.limits import Limits
+
+if TYPE_CHECKING:
+    from holdfast.columns import Columns
+    from holdfast.saved import Question
+
+FORMATS = ("table", "json", "csv", "tsv", "xml", "turtle", "ntriples")
 
 
 @click.command("query")
@@ -84,6 +85,8 @@ def query_command(
         except (OSError, UnicodeDecodeError):
             raise Unusable(f"{query}: there is no such query file, nor is it a query.") from None
         base = base or Path(query).resolve().as_uri()
+    from holdfast.answers import answer, plan_of_query, serialised
+
     columns = columns_of(sources, as_of, folder, inferred=inferred, limits=limits)
     if explain_plan:
         click.echo(plan_of_query(columns, text, base=base or "", strict=strict))
@@ -96,9 +99,9 @@ def query_command(
     elif found.boolean is not None:
         click.echo("yes" if found.boolean else "no")
     else:
-        click.echo(render.clean("  ".join(f"?{name}" for name in found.variables)))
+        click.echo(clean("  ".join(f"?{name}" for name in found.variables)))
         for row in found.solutions or []:
-            click.echo(render.clean("  ".join(str(term or "-") for term in row)))
+            click.echo(clean("  ".join(str(term or "-") for term in row)))
 
 
 def columns_of(
@@ -111,7 +114,12 @@ def columns_of(
 ) -> Columns:
     """The sources as columns, as of a time, with what follows from them or without."""
     if inferred:
+        from holdfast.assess import assess
+
         return assess(sources, as_of=as_of, rules=folder, evidence=False, limits=limits).columns
+    from holdfast.columns import Columns, project
+    from holdfast.ontology import read_ontology
+
     columns = Columns(limits)
     if as_of:
         columns.load(sources, background=read_ontology().files)
@@ -167,6 +175,8 @@ def ask_command(
 
     --list names the questions with what can be set in them.
     """
+    from holdfast.saved import named, read_questions
+
     questions = read_questions(place)
     if listing:
         if words or kb:
@@ -179,19 +189,22 @@ def ask_command(
     question = named(name, questions)
     text = question.asked(_parameters(given))
     reads = question.reads == "inferred" if inferred is None else inferred
-    with render.waiting("Asking"), registers_of(kb) as kept:
+    from holdfast import terminal
+    from holdfast.answers import answer, plain_text, serialised
+
+    with terminal.waiting("Asking"), registers_of(kb) as kept:
         columns = columns_of([*kept, *sources], as_of, folder, inferred=reads, limits=limits)
         found = answer(columns, text, seconds=seconds)
     if form not in ("table", "markdown"):
         click.echo(serialised(found, form), nl=False)
         return
-    rows = [[render.clean(plain_text(term)) for term in row] for row in found.solutions or []]
+    rows = [[clean(plain_text(term)) for term in row] for row in found.solutions or []]
     if form == "markdown":
         table = [list(found.variables), ["---"] * len(found.variables), *rows]
         write("".join(f"| {' | '.join(row)} |\n" for row in table))
         return
-    render.page().print(question.question, style="bold")
-    render.show_table(render.page(), found.variables, rows)
+    terminal.page().print(question.question, style="bold")
+    terminal.show_table(terminal.page(), found.variables, rows)
 
 
 def _parameters(given: Sequence[str]) -> dict[str, str]:
@@ -206,6 +219,9 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
 
 def list_questions(questions: Sequence[Question], form: str) -> None:
     """The questions with what can be set in them."""
+    from holdfast import terminal
+    from holdfast.saved import by_subject, page_of
+
     if form == "markdown":
         write(page_of(questions))
     elif form == "json":
@@ -213,6 +229,7 @@ def list_questions(questions: Sequence[Question], form: str) -> None:
             {
                 "id": one.id,
                 "question": one.question,
+                "about": one.about,
                 "why": one.why,
                 "asked_by": one.asked_by,
                 "reads": one.reads,
@@ -226,10 +243,16 @@ def list_questions(questions: Sequence[Question], form: str) -> None:
         write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     elif form == "table":
         rows = [
-            [one.id, one.question, ", ".join(f"{p.name}={p.default}" for p in one.parameters)]
-            for one in questions
+            [
+                about,
+                one.id,
+                one.question,
+                ", ".join(f"{p.name}={p.default}" for p in one.parameters),
+            ]
+            for about, some in by_subject(questions).items()
+            for one in some
         ]
-        render.show_table(render.page(), ("question", "asks", "can be set"), rows)
+        terminal.show_table(terminal.page(), ("About", "Name", "Asks", "Can be set"), rows)
     else:
         raise click.UsageError("--list is written as a table, json or markdown.")
 
@@ -244,6 +267,8 @@ def list_questions(questions: Sequence[Question], form: str) -> None:
 )
 def synth_command(ventures: int, seed: int, out: str) -> None:
     """Write a made-up register, with risks planted in it, for trials."""
+    from holdfast.synth import write_register
+
     try:
         if out == "-":
             # TriG, because that is what is read from standard input

@@ -7,11 +7,8 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import click
-import duckdb
 
-from holdfast import render
-from holdfast.errors import HoldfastError
-from holdfast.tables.problems import TableError
+from holdfast.errors import HoldfastError, clean
 
 
 class Unusable(click.ClickException):
@@ -27,19 +24,35 @@ class Commands(click.Group):
         """Run the command asked for."""
         try:
             return super().invoke(ctx)
-        except HoldfastError as error:
-            lines = str(error).split("\n") if isinstance(error, TableError) else [str(error)]
-            raise Unusable("\n".join(map(render.clean, lines))) from None
-        except duckdb.OutOfMemoryException as error:
-            raise Unusable(
-                f"the memory allowed does not suffice: {str(error).splitlines()[0].rstrip('.')}."
-                " Allow more with --memory-limit, or free disk space for temporary files."
-            ) from None
-        except duckdb.Error as error:
-            raise Unusable(
-                f"the columns could not answer: {str(error).splitlines()[0].rstrip('.')}."
-                " This is a fault in Holdfast; please report it with the sources."
-            ) from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            told = _told(error)
+            if told is None:
+                raise
+            raise Unusable(told) from None
+
+
+def _told(error: Exception) -> str | None:
+    """What went wrong in words, or None where that is not known."""
+    import duckdb
+
+    from holdfast.tables.problems import TableError
+
+    if isinstance(error, HoldfastError):
+        lines = str(error).split("\n") if isinstance(error, TableError) else [str(error)]
+        return "\n".join(map(clean, lines))
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return (
+            f"the memory allowed does not suffice: {str(error).splitlines()[0].rstrip('.')}."
+            " Allow more with --memory-limit, or free disk space for temporary files."
+        )
+    if isinstance(error, duckdb.Error):
+        return (
+            f"the columns could not answer: {str(error).splitlines()[0].rstrip('.')}."
+            " This is a fault in Holdfast; please report it with the sources."
+        )
+    return None
 
 
 def add_commands(group: click.Group, found: Iterable[EntryPoint]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from holdfast import render
-from holdfast.assess import SEVERITIES, Assessment, VentureAssessment, assess
 from holdfast.cli.files import write
 from holdfast.cli.options import (
     takes_as_of,
@@ -20,10 +19,12 @@ from holdfast.cli.options import (
     takes_venture,
     words_for_sources,
 )
-from holdfast.columns import Limits
-from holdfast.compare import compare
-from holdfast.explain import advice_for
-from holdfast.timeline import timeline
+from holdfast.errors import clean
+from holdfast.limits import Limits
+from holdfast.vocabulary import SEVERITIES
+
+if TYPE_CHECKING:
+    from holdfast.assess import Assessment, VentureAssessment
 
 FEW = 5
 """Up to so many ventures are shown in full, more as a landscape."""
@@ -67,6 +68,8 @@ def assess_command(
     Up to five ventures are shown in full, more as a landscape: how many stand how on each basis,
     the most frequent risks and the weakest ventures.
     """
+    from holdfast import render
+
     assessment = assessed(
         sources, as_of, folder, evidence=form != "table", keep_going=keep_going, limits=limits
     )
@@ -110,7 +113,10 @@ def assessed(
     editable: bool = False,
 ) -> Assessment:
     """An assessment; what a reader should know before trusting it goes to standard error."""
-    with render.waiting("Reading") as progress:
+    from holdfast import terminal
+    from holdfast.assess import assess
+
+    with terminal.waiting("Reading") as progress:
         assessment = assess(
             sources,
             as_of=as_of,
@@ -122,7 +128,7 @@ def assessed(
             editable=editable,
         )
     for doubt in assessment.doubts():
-        click.echo(render.clean(doubt), err=True)
+        click.echo(clean(doubt), err=True)
     return assessment
 
 
@@ -139,7 +145,10 @@ def _same(as_of: str | None, folder: Path | None) -> list[str]:
 def _show_assessment(
     assessment: Assessment, ventures: Sequence[VentureAssessment], same: Sequence[str]
 ) -> None:
-    console = render.page()
+    from holdfast import render, terminal
+    from holdfast.explain import advice_for
+
+    console = terminal.page()
     if len(ventures) > FEW:
         look = shlex.join(["holdfast", "assess", *same, "--venture"])
         render.show_landscape(console, assessment, ventures, look)
@@ -168,9 +177,12 @@ def timeline_command(
 
     A venture without phases is shown through the years in which something of it begins or ends.
     """
-    with render.waiting("Reading") as progress:
+    from holdfast import render, terminal
+    from holdfast.timeline import timeline
+
+    with terminal.waiting("Reading") as progress:
         line = timeline(sources, venture, rules=folder, limits=limits, progress=progress)
-    render.show_timeline(render.page(), line)
+    render.show_timeline(terminal.page(), line)
 
 
 @click.command("compare")
@@ -192,5 +204,8 @@ def compare_command(
 
     The last two words are the ventures, each an IRI or its last part.
     """
+    from holdfast import render, terminal
+    from holdfast.compare import compare
+
     assessment = assessed(sources, as_of, folder, evidence=False, limits=limits)
-    render.show_comparison(render.page(), assessment, compare(assessment, first, second))
+    render.show_comparison(terminal.page(), assessment, compare(assessment, first, second))

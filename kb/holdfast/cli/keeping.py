@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import click
 import pyoxigraph as ox
 
-from holdfast import render
-from holdfast.errors import SourceError, StoreError, UnknownNameError
-from holdfast.publication import publishable
+from holdfast.errors import HoldfastError, SourceError, StoreError, UnknownNameError, clean
 from holdfast.sources import files_in, quads_in
-from holdfast.store import (
-    MEDIA_TYPES,
-    RemoteStore,
-    Sent,
-    Store,
-    Version,
-    back_up,
-    is_remote,
-    restore,
-)
-from holdfast.store.sending import REGISTERS, register_of, sent_from
+
+if TYPE_CHECKING:
+    from holdfast.store import Sent, Store, Version
 
 FORMATS = {
     "turtle": "text/turtle",
@@ -63,40 +53,71 @@ def load_command(
     A register that is there already gets a new version. All files are put with one commit, or none.
     Without --register a file is the hf:Register that it describes, or else named for itself.
     """
+    from holdfast import terminal
+    from holdfast.publication import publishable
+    from holdfast.store import is_remote
+
     files, refused = files_in(sources, keep_going=keep_going)
     for error in refused:
-        click.echo(render.clean(str(error)), err=True)
+        click.echo(clean(str(error)), err=True)
     if register is not None and len(files) > 1:
         raise click.UsageError("--register names one register, and there are several files.")
     if is_remote(kb):
         _load_remote(kb, files, register)
         return
-    with _opened(kb, create=True) as store, render.waiting("Loading") as progress:
+    with _opened(kb, create=True) as store, terminal.waiting("Loading") as progress:
         sent = []
         for place, file in enumerate(files):
             progress("Reading", place, len(files))
             try:
-                sent.append(_sent(file, store, register))
+                one = _sent(file, store, register)
+                if keep_going and isinstance(one.content, Path):
+                    for _ in quads_in(one.content):
+                        pass  # whether it can be read to its end is known at its end
+                sent.append(one)
             except SourceError as error:
                 if not keep_going:
                     raise
-                click.echo(render.clean(str(error)), err=True)
+                click.echo(clean(str(error)), err=True)
         if not sent:
             raise StoreError("there is nothing to load.", where=kb)
         progress("Loading", 0, 0)
-        commit = store.put_all(
-            sent, note=note, author=author, check=publishable if checked else None
-        )
+        with _told_by_file(sent):
+            commit = store.put_all(
+                sent, note=note, author=author, check=publishable if checked else None
+            )
     for version in commit.versions:
         click.echo(
-            render.clean(
+            clean(
                 f"{version.register}: version {version.number}, {version.quads:,} quads"
                 f" (commit {commit.number})."
             )
         )
 
 
+@contextmanager
+def _told_by_file(sent: Sequence[Sent]) -> Iterator[None]:
+    """Errors that name a register say in which file it is sent."""
+    files: dict[str, list[str]] = {}
+    for one in sent:
+        if isinstance(one.content, Path):
+            files.setdefault(f"register <{one.register}>", []).append(str(one.content))
+    try:
+        yield
+    except HoldfastError as error:
+        for register, named in files.items():
+            listed = " and ".join(named)
+            error.where = error.where.replace(register, listed)
+            if len(named) > 1 and register in error.what:
+                error.where = listed
+        error.args = (str(error),)
+        raise
+
+
 def _sent(file: Path, store: Store, register: str | None) -> Sent:
+    from holdfast.store import MEDIA_TYPES, Sent
+    from holdfast.store.sending import REGISTERS, sent_from
+
     iri = _iri_of(register, store) if register else None
     if str(file) == "-":
         return Sent(iri or REGISTERS + "input", sys.stdin.buffer.read(), MEDIA_TYPES[".trig"])
@@ -105,6 +126,8 @@ def _sent(file: Path, store: Store, register: str | None) -> Sent:
 
 def _iri_of(name: str, store: Store) -> str:
     """A register's IRI from what a user writes: the IRI, or its last part."""
+    from holdfast.store.sending import REGISTERS
+
     if ":" in name:
         return name
     for version in store.registers():
@@ -114,8 +137,12 @@ def _iri_of(name: str, store: Store) -> str:
 
 
 def _load_remote(kb: str, files: list[Path], register: str | None) -> None:
+    from holdfast import terminal
+    from holdfast.store import RemoteStore
+    from holdfast.store.sending import REGISTERS, register_of
+
     remote = RemoteStore(kb)
-    with render.waiting("Sending") as progress:
+    with terminal.waiting("Sending") as progress:
         progress("Sending", 0, 0)
 
         def lines() -> Iterator[bytes]:
@@ -141,6 +168,8 @@ def _load_remote(kb: str, files: list[Path], register: str | None) -> None:
 @click.option("--author", default="", help="Who changes it, kept in the log.")
 def drop_command(kb: str, register: str, note: str, author: str) -> None:
     """Take a register out of a store. Its versions stay in the record, and can be dumped."""
+    from holdfast.store import RemoteStore, is_remote
+
     if is_remote(kb):
         RemoteStore(kb).drop(register)
         click.echo(f"{register} dropped.")
@@ -154,14 +183,16 @@ def drop_command(kb: str, register: str, note: str, author: str) -> None:
 @takes_store
 def registers_command(kb: str) -> None:
     """List the registers of a store with their versions and sizes."""
+    from holdfast.store import RemoteStore, is_remote
+
     if is_remote(kb):
         for register, count in RemoteStore(kb).registers().items():
-            click.echo(render.clean(f"{register}  {count:,} quads"))
+            click.echo(clean(f"{register}  {count:,} quads"))
         return
     with _opened(kb, write=False) as store:
         for version in store.registers():
             click.echo(
-                render.clean(
+                clean(
                     f"{version.register}  version {version.number}, {version.quads:,} quads,"
                     f" {version.time}"
                 )
@@ -180,7 +211,7 @@ def log_command(kb: str, since: int) -> None:
                 for version in commit.versions
             )
             why = "".join(f"  {part}" for part in (commit.author, commit.note) if part)
-            click.echo(render.clean(f"{commit.number}  {commit.time}  {commit.kind}  {what}{why}"))
+            click.echo(clean(f"{commit.number}  {commit.time}  {commit.kind}  {what}{why}"))
 
 
 @click.command("dump")
@@ -202,6 +233,8 @@ def dump_command(
     """Write a register as it was sent, an earlier version of it, or all registers."""
     if number is not None and register is None:
         raise click.UsageError("--version needs --register: a version of which?")
+    from holdfast.store import RemoteStore, is_remote
+
     if is_remote(kb):
         remote = RemoteStore(kb)
         names = [register] if register else list(remote.registers())
@@ -283,7 +316,10 @@ def _output(out: str) -> Iterator[IO[bytes]]:
 )  # fmt: skip
 def backup_command(kb: str, target: Path) -> None:
     """Copy the record of a store, checked on the way; it may be written meanwhile."""
-    with _opened(kb, write=False) as store, render.waiting("Copying") as progress:
+    from holdfast import terminal
+    from holdfast.store import back_up
+
+    with _opened(kb, write=False) as store, terminal.waiting("Copying") as progress:
         last = back_up(store, target, progress)
     click.echo(f"Everything up to commit {last} is in {target}.")
 
@@ -299,7 +335,10 @@ def backup_command(kb: str, target: Path) -> None:
 )  # fmt: skip
 def restore_command(backup: Path, folder: Path) -> None:
     """Make a store from a backup. Nothing is overwritten."""
-    with render.waiting("Restoring") as progress, restore(backup, folder, progress) as store:
+    from holdfast import terminal
+    from holdfast.store import restore
+
+    with terminal.waiting("Restoring") as progress, restore(backup, folder, progress) as store:
         click.echo(f"{folder} holds everything up to commit {store.last}.")
 
 
@@ -311,11 +350,13 @@ def rebuild_command(ctx: click.Context, kb: str) -> None:
 
     The exit status is 1 where something kept is damaged; it is named.
     """
-    with _opened(kb) as store, render.waiting("Verifying") as progress:
+    from holdfast import terminal
+
+    with _opened(kb) as store, terminal.waiting("Verifying") as progress:
         faults = store.rebuild(progress)
         registers = store.registers()
         for fault in faults:
-            click.echo(render.clean(fault), err=True)
+            click.echo(clean(fault), err=True)
         quads = sum(version.quads for version in registers)
         click.echo(
             f"The index was made anew at commit {store.last}:"
@@ -328,20 +369,23 @@ def rebuild_command(ctx: click.Context, kb: str) -> None:
 @contextmanager
 def _opened(kb: str, *, create: bool = False, write: bool = True) -> Iterator[Store]:
     """A store; what had to be mended is said, also where the command fails."""
+    from holdfast import terminal
+    from holdfast.store import Store, is_remote
+
     if is_remote(kb):
         raise StoreError(
             "this is about the record, and an endpoint shows only what is there now.",
             where=kb,
             mend="Name the folder of a store.",
         )
-    with render.waiting("Opening") as progress:
+    with terminal.waiting("Opening") as progress:
         store = Store.open(kb, create=create, write=write, progress=progress)
     with store:
         try:
             yield store
         finally:
             for sentence in store.said:
-                click.echo(render.clean(sentence), err=True)
+                click.echo(clean(sentence), err=True)
 
 
 COMMANDS = (

@@ -11,9 +11,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from holdfast.columns import Limits
 from holdfast.errors import HoldfastError
-from holdfast.store import registers_as_files
+from holdfast.limits import Limits
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -34,6 +33,8 @@ def registers_of(kb: Sequence[str]) -> Iterator[list[str]]:
     if not kb:
         yield []
         return
+    from holdfast.store import registers_as_files
+
     with TemporaryDirectory(prefix="holdfast-") as folder:
         try:
             yield [

@@ -6,21 +6,12 @@ from pathlib import Path
 
 import click
 
-from holdfast import __version__, render
-from holdfast.checkpage import (
-    check_html,
-    check_json,
-    check_sarif,
-    check_text,
-    check_turtle,
-    mends_text,
-    show_check,
-)
+from holdfast import __version__
 from holdfast.cli.files import deliver
 from holdfast.cli.options import takes_format, takes_limits, takes_sources
-from holdfast.columns import Limits
-from holdfast.identity import correspondences, links_turtle, read_decisions, review_list
-from holdfast.publication import SEVERITIES, check
+from holdfast.errors import clean
+from holdfast.limits import Limits
+from holdfast.vocabulary import SEVERITIES
 
 
 @click.command("check")
@@ -40,7 +31,7 @@ from holdfast.publication import SEVERITIES, check
 )
 @click.option(
     "--fail-on",
-    type=click.Choice([*SEVERITIES, "never"]),
+    type=click.Choice([*reversed(SEVERITIES), "never"]),
     default="violation",
     show_default=True,
     help="Leave exit status 1 where something falls short so severely.",
@@ -62,10 +53,22 @@ def check_command(
     A violation must be mended before the register is published, a warning should be, an info would
     help. The exit status is 0 when nothing falls short so far as --fail-on says, else 1.
     """
-    with render.waiting("Checking") as progress:
+    from holdfast import terminal
+    from holdfast.checkpage import (
+        check_html,
+        check_json,
+        check_sarif,
+        check_text,
+        check_turtle,
+        mends_text,
+        show_check,
+    )
+    from holdfast.publication import check
+
+    with terminal.waiting("Checking") as progress:
         found = check(sources, shapes=shapes, limits=limits, progress=progress)
     if form == "table" and out is None:
-        show_check(render.page(), found)
+        show_check(terminal.page(), found)
     elif form == "table":
         deliver(check_text(found), out)
     else:
@@ -81,7 +84,7 @@ def check_command(
         deliver(text, mends)
         click.echo(f"Mends: {ready:,} can be run as they stand, {asking:,} need a word.", err=True)
     counts = found.counts()
-    severe = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on != "never" else ()
+    severe = SEVERITIES[SEVERITIES.index(fail_on) :] if fail_on != "never" else ()
     if any(counts[word] for word in severe):
         ctx.exit(1)
 
@@ -121,8 +124,11 @@ def identity_command(
     Each SOURCE counts as one register; a single one is compared with itself. What is found is a
     claim with its confidence: only what a person has confirmed says that two are one.
     """
+    from holdfast import terminal
+    from holdfast.identity import correspondences, links_turtle, read_decisions, review_list
+
     decisions = read_decisions(confirmed) if confirmed else {}
-    with render.waiting("Comparing") as progress:
+    with terminal.waiting("Comparing") as progress:
         found = correspondences(
             sources, least=least, decisions=decisions, limits=limits, progress=progress
         )
@@ -132,7 +138,7 @@ def identity_command(
             for one in found
         ]
         heads = ("confidence", "method", "one", "other", "why")
-        render.show_table(render.page(), heads, [[render.clean(c) for c in row] for row in rows])
+        terminal.show_table(terminal.page(), heads, [[clean(c) for c in row] for row in rows])
     if out is not None:
         deliver(links_turtle(found), out)
     if review is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from holdfast import proofs, render
 from holdfast.cli.files import text_of, write
 from holdfast.cli.judging import assessed
 from holdfast.cli.options import (
@@ -17,20 +17,12 @@ from holdfast.cli.options import (
     takes_sources,
     takes_venture,
 )
-from holdfast.columns import Limits
-from holdfast.explain import explain, prove, why_not
-from holdfast.queries import Operation
-from holdfast.reason.proof import WAYS
-from holdfast.remedies import remedies
+from holdfast.limits import WAYS, Limits
 from holdfast.vocabulary import BASES
-from holdfast.whatif import (
-    Change,
-    must_be_stated,
-    operations_in,
-    quads_in_turtle,
-    reasons_for,
-    what_if,
-)
+
+if TYPE_CHECKING:
+    from holdfast.queries import Operation
+    from holdfast.whatif import Change
 
 
 @click.command("explain")
@@ -81,9 +73,13 @@ def explain_command(
         raise click.UsageError("--not is told as text or json.")
     if (venture is None) == (triple is None):
         raise click.UsageError("Say what to explain: either --venture IRI or --triple TRIPLE.")
+    if triple is not None and (basis or rule):
+        raise click.UsageError("--basis and --rule choose findings; --triple names a triple.")
+    from holdfast import proofs, render, terminal
+    from holdfast.explain import explain, prove, why_not
+    from holdfast.whatif import quads_in_turtle
+
     if triple is not None:
-        if basis or rule:
-            raise click.UsageError("--basis and --rule choose findings; --triple names a triple.")
         quads = quads_in_turtle(triple, where="--triple")
         if len(quads) != 1:
             raise click.UsageError("--triple takes one triple.")
@@ -94,12 +90,12 @@ def explain_command(
         elif form == "turtle":
             write(proofs.proved_turtle(assessment, proved))
         else:
-            render.show_proved(render.page(), proved)
+            render.show_proved(terminal.page(), proved)
         return
     assert venture is not None
     assessment = assessed(sources, as_of, folder, evidence=False, limits=limits)
     judged = assessment.venture(venture)
-    console = render.page()
+    console = terminal.page()
     if silent and rule:
         answer = why_not(assessment, judged.iri, rule)
         if form == "json":
@@ -138,11 +134,14 @@ def remedies_command(
     Each change shows which risks it clears, which it brings to any venture, which standings move,
     and what would have to be so. Changes are to purpose, capacity, fit and conduct only.
     """
+    from holdfast import render, terminal
+    from holdfast.remedies import remedies
+
     assessment = assessed(sources, as_of, folder, evidence=False, limits=limits, editable=True)
-    with render.waiting("Trying") as progress:
+    with terminal.waiting("Trying") as progress:
         answer = remedies(assessment, venture, basis=basis, progress=progress)
     if form == "table":
-        render.show_remedies(render.page(), assessment, answer)
+        render.show_remedies(terminal.page(), assessment, answer)
     elif form == "json":
         write(render.remedies_json(assessment, answer, as_of))
     else:
@@ -185,6 +184,16 @@ def whatif_command(
         raise click.UsageError(
             "Say what changes: --change FILE.ru, --add TRIPLE or --remove TRIPLE."
         )
+    from holdfast import proofs, render, terminal
+    from holdfast.whatif import (
+        Change,
+        must_be_stated,
+        operations_in,
+        quads_in_turtle,
+        reasons_for,
+        what_if,
+    )
+
     steps: list[Operation | Change] = []
     if file is not None:
         steps += operations_in(text_of(file), where=str(file))
@@ -197,7 +206,7 @@ def whatif_command(
     outcome = what_if(assessment, steps)
     reasons = reasons_for(assessment, steps, outcome)
     if form == "table":
-        render.show_outcome(render.page(), assessment, outcome, reasons)
+        render.show_outcome(terminal.page(), assessment, outcome, reasons)
     elif form == "json":
         write(render.outcome_json(assessment, outcome, reasons, as_of))
     else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from holdfast import render
 from holdfast.cli.files import write
 from holdfast.cli.group import Unusable
 from holdfast.cli.options import (
@@ -17,16 +17,13 @@ from holdfast.cli.options import (
     takes_rules,
     takes_sources,
 )
-from holdfast.columns import Columns, Limits
 from holdfast.errors import RuleError, SourceError, UnknownNameError
-from holdfast.ontology import read_ontology
-from holdfast.profile import plan_of, profile
-from holdfast.reason import compile_all
-from holdfast.ruledocs import write_docs
-from holdfast.rules import Rule, read_rule, read_rules
-from holdfast.ruletest import test_rule
+from holdfast.limits import Limits
 from holdfast.shipped import shipped_folder
 from holdfast.vocabulary import nearest
+
+if TYPE_CHECKING:
+    from holdfast.rules import Rule
 
 
 @click.group("rules")
@@ -38,7 +35,14 @@ def rules_group() -> None:
 @takes_rules
 def list_rules(folder: Path | None) -> None:
     """List the rules with what they do to which basis."""
-    render.show_rules(render.page(), read_rules(read_ontology(), folder))
+    from holdfast import render, terminal
+    from holdfast.memory import usual_memory
+    from holdfast.ontology import read_ontology
+    from holdfast.rules import read_rules
+
+    with usual_memory() as memory:
+        rules = read_rules(read_ontology(), folder, memory)
+    render.show_rules(terminal.page(), rules)
 
 
 @rules_group.command("show")
@@ -46,8 +50,15 @@ def list_rules(folder: Path | None) -> None:
 @takes_rules
 def show_rule(name: str, folder: Path | None) -> None:
     """Show all that one rule says of itself. ID may be its number in the paper, such as P64."""
-    console = render.page()
-    for place, rule in enumerate(_named(name, read_rules(read_ontology(), folder))):
+    from holdfast import render, terminal
+    from holdfast.memory import usual_memory
+    from holdfast.ontology import read_ontology
+    from holdfast.rules import read_rules
+
+    console = terminal.page()
+    with usual_memory() as memory:
+        rules = read_rules(read_ontology(), folder, memory)
+    for place, rule in enumerate(_named(name, rules)):
         if place:
             console.print()
         render.show_rule(console, rule)
@@ -77,6 +88,10 @@ def test_rules(ctx: click.Context, names: tuple[str, ...], folder: Path | None) 
     For a rule that is named, what tells its two examples apart is shown as well. The exit status is
     1 where a rule does not do what its examples say.
     """
+    from holdfast import terminal
+    from holdfast.ontology import read_ontology
+    from holdfast.ruletest import test_rule
+
     ontology = read_ontology()
     folders = {entry.name: entry for entry in rule_folders(folder)}
     for name in names:
@@ -84,7 +99,7 @@ def test_rules(ctx: click.Context, names: tuple[str, ...], folder: Path | None) 
             raise _unknown_rule(name, folders)
     chosen = list(dict.fromkeys(names)) or list(folders)
     tests = []
-    with render.waiting("Testing rules") as progress:
+    with terminal.waiting("Testing rules") as progress:
         for place, name in enumerate(chosen, start=1):
             tests.append(test_rule(folders[name], ontology))
             progress("Testing rules", place, len(chosen))
@@ -121,13 +136,16 @@ def profile_rules(
 
     With --explain-plan, print a rule's algebra, its SQL, and how the database goes about it.
     """
+    from holdfast import render, terminal
+    from holdfast.profile import plan_of, profile
+
     profiled = profile(sources, as_of=as_of, rules=folder, limits=limits)
     if name is not None:
         write(plan_of(profiled, name))
     elif form == "json":
         write(render.profile_json(profiled))
     else:
-        render.show_profile(render.page(), profiled)
+        render.show_profile(terminal.page(), profiled)
 
 
 @rules_group.command("docs")
@@ -142,6 +160,8 @@ def profile_rules(
 @takes_rules
 def write_rule_docs(out: Path, folder: Path | None) -> None:
     """Write a page for each rule to docs/rules, made from its folder, and the indexes of rules."""
+    from holdfast.ruledocs import write_docs
+
     try:
         pages = write_docs(out, rules=folder)
     except OSError as error:
@@ -158,6 +178,11 @@ def lint_rules(folder: Path | None) -> None:
 
     Every rule that cannot be read is named, not only the first.
     """
+    from holdfast.columns import Columns
+    from holdfast.ontology import read_ontology
+    from holdfast.reason import compile_all
+    from holdfast.rules import read_rule
+
     ontology = read_ontology()
     found: list[Rule] = []
     errors: list[RuleError] = []

@@ -8,14 +8,12 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from holdfast import __version__, render
+from holdfast import __version__
 from holdfast.cli.files import deliver
 from holdfast.cli.options import registers_of, takes_limits
-from holdfast.columns import Limits
+from holdfast.limits import Limits
 from holdfast.sources import FORMS, read_as
-from holdfast.store import is_remote
-from holdfast.validate import INFERENCES, check_shapes, infer, validate
-from holdfast.vocabulary import SH
+from holdfast.vocabulary import INFERENCES, SH
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -52,9 +50,14 @@ def takes_shapes(command: Decorated) -> Decorated:
     ) -> Any:
         apart = bool(given) or len(sources) == 1
         data, shapes = (sources, given) if apart else (sources[:-1], sources[-1:])
-        for word in data if endpoint else ():
-            if not is_remote(word):
-                raise click.UsageError(f"{word} is no SPARQL endpoint, which --sparql-mode needs.")
+        if endpoint:
+            from holdfast.store import is_remote
+
+            for word in data:
+                if not is_remote(word):
+                    raise click.UsageError(
+                        f"{word} is no SPARQL endpoint, which --sparql-mode needs."
+                    )
         forms = {
             source: form
             for named, form in (
@@ -119,8 +122,10 @@ def takes_shapes(command: Decorated) -> Decorated:
 
 def _doubt(doubts: Iterable[str]) -> None:
     """What a reader should know before trusting the answer, on standard error."""
+    from holdfast.render import clean
+
     for doubt in dict.fromkeys(doubts):
-        click.echo(render.clean(doubt), err=True)
+        click.echo(clean(doubt), err=True)
 
 
 @click.command("validate")
@@ -214,10 +219,13 @@ def validate_command(
     """
     allow = [SH + "Info"] if infos or warnings else []
     allow += [SH + "Warning"] if warnings else []
-    if metashacl:
-        check_shapes(shapes or data)
     if each and not (shapes or len(data) == 1):
         raise click.UsageError("--validate-each needs the shapes with -s.")
+    from holdfast import render, terminal
+    from holdfast.validate import check_shapes, validate
+
+    if metashacl:
+        check_shapes(shapes or data)
     reports = [
         validate(
             some,
@@ -245,7 +253,7 @@ def validate_command(
         heads = [f"=== Validation result for {source} ===\n" for source in data]
         deliver("".join(f"{head}{text}\n" for head, text in zip(heads, told, strict=True)), out)
     elif form in ("table", "human") and out is None:
-        render.show_report(render.page(), reports[0])
+        render.show_report(terminal.page(), reports[0])
     else:
         deliver(render.report_text(reports[0], form, __version__), out)
     if inferred is not None:
@@ -296,6 +304,9 @@ def infer_command(
     nothing (SHACL 1.2 Inference Rules). The exit status is 0, or 2 when data or shapes cannot be
     used.
     """
+    from holdfast import render
+    from holdfast.validate import infer
+
     found = infer(
         data,
         shapes,

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import click
 
-from holdfast import render
 from holdfast.cli.judging import FEW
-from holdfast.tables.importing import import_register
-from holdfast.tables.package import read_mapping
-from holdfast.tables.template import write_template
+from holdfast.errors import clean
 
 
 @click.command("import")
@@ -53,12 +50,19 @@ def import_command(
             raise click.UsageError("Give a MAPPING or --template NAME, not both.")
         if str(output) == "-":
             raise click.UsageError("Say where the template goes: -o FILE.xlsx or -o FOLDER.")
+        from holdfast.tables.package import read_mapping
+        from holdfast.tables.template import write_template
+
         for file in write_template(read_mapping(template), output):
             click.echo(str(file))
         return
     if not mapping or not sources:
         raise click.UsageError("Give a MAPPING and the SOURCEs with its tables.")
-    with render.waiting("Reading") as progress:
+    from holdfast import terminal
+    from holdfast.tables.importing import import_register
+    from holdfast.tables.package import read_mapping
+
+    with terminal.waiting("Reading") as progress:
         made = import_register(
             read_mapping(mapping),
             sources,
@@ -68,7 +72,7 @@ def import_command(
             progress=progress,
         )
     for doubt in made.doubts[:FEW]:
-        click.echo(render.clean(str(doubt)), err=True)
+        click.echo(clean(str(doubt)), err=True)
     if len(made.doubts) > FEW:
         click.echo(f"And {len(made.doubts) - FEW:,} more doubts like these.", err=True)
     seconds = ", ".join(f"{step} {took:.1f} s" for step, took in made.seconds.items())

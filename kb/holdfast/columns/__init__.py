@@ -1,8 +1,9 @@
 """A dataset as columns in DuckDB: terms as integers, a table for each predicate."""
 
 from holdfast.columns.asof import GIVEN, AsOf, check_time, project, retime
-from holdfast.columns.scrutiny import check_terms, doubts_in
-from holdfast.columns.store import Columns, Limits
+from holdfast.columns.scrutiny import check_terms, doubts_in, misread_in
+from holdfast.columns.store import Columns
+from holdfast.limits import Limits
 
 __all__ = [
     "GIVEN",
@@ -12,6 +13,7 @@ __all__ = [
     "check_terms",
     "check_time",
     "doubts_in",
+    "misread_in",
     "project",
     "retime",
 ]

@@ -100,7 +100,7 @@ def _place(iri: str, use: str, files: Iterable[Path]) -> str:
     return ", ".join(printable(str(file)) for file in listed[:1])
 
 
-def doubts_in(columns: Columns) -> list[str]:
+def doubts_in(columns: Columns, ontology: Ontology) -> list[str]:
     """What a reader should know before trusting an assessment of these sources, in sentences.
 
     Nothing here stops a run: each is a place where a register says something that cannot be
@@ -109,12 +109,20 @@ def doubts_in(columns: Columns) -> list[str]:
     return [
         *(str(error) for error in columns.refused),
         *_no_venture(columns),
-        *_unreadable_values(columns),
+        *misread_in(columns, ontology),
         *_odd_phases(columns),
         *_odd_order(columns),
         *_in_circles(columns),
         *_without_names(columns),
     ]
+
+
+def misread_in(columns: Columns, ontology: Ontology) -> list[str]:
+    """What no rule reads as it was meant, in sentences: values that are none, and texts for things.
+
+    Also of a dataset that is not projected.
+    """
+    return [*_unreadable_values(columns), *_misplaced(columns, ontology)]
 
 
 def _named(columns: Columns, rows: Sequence[tuple[int, ...]], sentence: str) -> Iterator[str]:
@@ -154,6 +162,34 @@ def _unreadable_values(columns: Columns) -> Iterator[str]:
     yield from _named(
         columns, rows, "{0}: the {1} “{2}” is no such value, and counts as not given."
     )
+
+
+def _misplaced(columns: Columns, ontology: Ontology) -> Iterator[str]:
+    for taken, is_one, sentence in (
+        (
+            "thing",
+            "n3[1] = '\"'",
+            "{0}, {1}: “{2}” is a text where a thing is needed, and no rule knows which."
+            " Name the thing by its IRI.",
+        ),
+        (
+            "value",
+            "n3[1] <> '\"'",
+            "{0}, {1}: {2} is a thing where a value is needed, and no rule can read it."
+            " Write the value itself.",
+        ),
+    ):
+        properties = [iri for iri, takes in ontology.takes.items() if takes == taken]
+        rows = columns.rows(
+            f"""
+            SELECT DISTINCT s, p, o FROM quads JOIN terms ON terms.id = o
+            WHERE NOT background AND {is_one}
+              AND p IN (SELECT id FROM terms WHERE n3 IN (SELECT unnest($properties::VARCHAR[])))
+            ORDER BY s, p, o
+            """,
+            {"properties": [f"<{iri}>" for iri in properties]},
+        )
+        yield from _named(columns, rows, sentence)
 
 
 def _odd_phases(columns: Columns) -> Iterator[str]:
@@ -251,4 +287,4 @@ def _without_names(columns: Columns) -> Iterator[str]:
     )
 
 
-__all__ = ["check_terms", "doubts_in"]
+__all__ = ["check_terms", "doubts_in", "misread_in"]

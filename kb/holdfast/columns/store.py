@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -42,6 +41,7 @@ from holdfast.columns.terms import (
     STRING,
 )  # fmt: skip
 from holdfast.errors import SourceError
+from holdfast.limits import Limits
 from holdfast.sources import files_in, graphs_in_lines, write_lines
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD
 
@@ -212,23 +212,6 @@ class Memo(NamedTuple):
     lower: set[int]
     last_term: int
     simple: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the columns may use of the machine; None leaves it to DuckDB.
-
-    `memory` is an amount with its unit, as in 2GB: beyond it columns move to files in `folder` (a
-    new folder among the temporary ones, unless given), gone again at the end. `threads` is how many
-    threads work at once. `rows` is how many answers a rule may have at once, `seconds` how long it
-    may take for them: what takes more is taken for a fault of the rule.
-    """
-
-    memory: str | None = None
-    threads: int | None = None
-    folder: Path | None = None
-    rows: int = 50_000_000
-    seconds: float = 900
 
 
 class Columns:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rdflib import Variable
 
-from holdfast.columns import Columns
+from holdfast.columns import Columns, check_terms, misread_in
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import STATED
 from holdfast.compile.values import n3_of
@@ -52,6 +52,7 @@ class Trial:
     def __init__(self, compiled: CompiledRule, ontology: Ontology, file: Path) -> None:
         """Load `file` alone. Raises SourceError where it cannot be read."""
         self.rule = compiled.rule
+        self._ontology = ontology
         self._compiled = compiled
         self._columns = Columns()
         con = self._columns.con
@@ -75,6 +76,14 @@ class Trial:
     def close(self) -> None:
         """Give up the tables."""
         self._columns.con.close()
+
+    def misread(self) -> list[str]:
+        """What the file says that no rule reads as it was meant, in sentences.
+
+        Raises SourceError for a term of ours that is not declared or not used as what it is.
+        """
+        check_terms(self._columns, self._columns.files, self._ontology)
+        return misread_in(self._columns, self._ontology)
 
     def triples(self) -> dict[int, Triple]:
         """The triples of the file by their numbers."""

@@ -17,9 +17,10 @@ from holdfast.compile import (
     schema_keys,
 )
 from holdfast.errors import RuleError
+from holdfast.limits import Progress
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology
-from holdfast.reason.fixpoint import Progress, Reasoner, compile_all
+from holdfast.reason.fixpoint import Reasoner, compile_all
 from holdfast.reason.spent import Ledger
 from holdfast.reason.strata import writes_of
 from holdfast.reason.whynot import AXIOMS, verb_phrase

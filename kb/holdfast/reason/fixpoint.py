@@ -10,7 +10,7 @@ values that its message may name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
@@ -36,6 +36,7 @@ from holdfast.compile import (
 )
 from holdfast.compile.values import n3_of
 from holdfast.errors import RuleError
+from holdfast.limits import Progress
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology
 from holdfast.reason.abreast import Task, abreast
@@ -46,8 +47,6 @@ from holdfast.rules import Rule
 from holdfast.vocabulary import HF, IDS, RDF_TYPE
 
 NO_PARAMS: Mapping[str, int] = MappingProxyType({})
-
-Progress = Callable[[str, int, int], None]
 
 MOST_ABREAST = 4
 """How many plans run at a time, where there are as many threads."""

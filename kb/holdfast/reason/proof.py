@@ -18,15 +18,13 @@ from functools import cached_property
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import AS_OF, STATED, SUBCLASS
 from holdfast.compile import Plan, Template
+from holdfast.limits import WAYS
 from holdfast.reason.fixpoint import Reasoner
 from holdfast.reason.sameness import Ways
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS
 
 CLASH = 1 << 40
 """From this number on findings are contradictions, which no rule found."""
-
-WAYS = 16
-"""How many ways of reaching one conclusion are kept; the shortest come first."""
 
 _RECORD, _TYPE, _FACT = range(3)
 """What an evidence is: a record, a record only as being of some type, a fact."""

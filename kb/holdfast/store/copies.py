@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.errors import StoreError, printable
+from holdfast.limits import Progress
 from holdfast.store.local import Store
 from holdfast.store.record import Record, sync_folder
-
-Progress = Callable[[str, int, int], None]
 
 
 def back_up(store: Store, target: Path, progress: Progress | None = None) -> int:

@@ -43,6 +43,7 @@ from holdfast.errors import (
     UnknownNameError,
     printable,
 )
+from holdfast.limits import Progress
 from holdfast.store import lines as text
 from holdfast.store.edits import Delta, Update, apply_data, apply_update, check_size
 from holdfast.store.index import MANY, Index, Reader, Snapshot, newest_snapshot
@@ -76,8 +77,6 @@ DEFAULT = "urn:x-holdfast:default"
 _FORMAT = 1
 _CHAIN = 100
 _OUR_LABEL = re.compile(r"r\d+x\d+b\d+|c\d+n\d+")
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -21,6 +21,7 @@ from SPARQLWrapper import POST, URLENCODED, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
 from holdfast.errors import StoreError, UnknownNameError, printable
+from holdfast.limits import Progress
 from holdfast.store.lines import graph_of, quads_of
 from holdfast.store.local import DEFAULT, Store
 
@@ -35,8 +36,6 @@ _ITS_OWN = re.compile(
     r"|http://www\.w3\.org/(?:2002/07/owl|ns/ldp)#$|urn:(?:activitystreams-owl|core:services):"
 )
 """Graphs that Virtuoso has of its own."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def is_remote(place: str) -> bool:

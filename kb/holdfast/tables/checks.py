@@ -434,11 +434,7 @@ def make_views(connection: duckdb.DuckDBPyConnection, mapping: Mapping, register
     `_source` is the row's address: the table's, with the number of the row (RFC 7111).
     """
     for table in mapping.tables:
-        address = text(f"{table_iri(register, table)}#row=")
-        connection.execute(
-            f"CREATE VIEW {name(table.name)} AS SELECT *, {address} || _row AS _source "
-            f"FROM checked.{name(table.name)}"
-        )
+        connection.execute(f"CREATE VIEW {name(table.name)} AS {with_source(table, register)}")
     connection.execute(f"CREATE MACRO register_iri() AS {text(register)}")
     connection.execute(
         "CREATE MACRO slug(words) AS trim(regexp_replace(lower(strip_accents(words)), "
@@ -453,6 +449,12 @@ def make_views(connection: duckdb.DuckDBPyConnection, mapping: Mapping, register
                 where=str(mapping.folder / "views.sql"),
                 mend="Mend the SQL; the tables have the names and fields of the Data Package.",
             ) from None
+
+
+def with_source(table: Table, register: str) -> str:
+    """SQL for the rows of a checked table with their addresses."""
+    address = text(f"{table_iri(register, table)}#row=")
+    return f"SELECT *, {address} || _row AS _source FROM checked.{name(table.name)}"
 
 
 def table_iri(register: str, table: Table) -> str:

@@ -16,6 +16,7 @@ import duckdb
 import pyoxigraph as ox
 
 from holdfast.errors import SourceError, printable
+from holdfast.limits import Progress
 from holdfast.tables.checks import (
     check,
     foreign_key_problems,
@@ -28,7 +29,7 @@ from holdfast.tables.checks import (
 from holdfast.tables.overlaps import common_parts
 from holdfast.tables.package import DESCRIPTION, Mapping, MappingError, Table
 from holdfast.tables.problems import Problem, TableError
-from holdfast.tables.quads import Progress, lines_of, spelt
+from holdfast.tables.quads import lines_of, spelt
 from holdfast.tables.reading import Place, needed, places_of
 from holdfast.vocabulary import DCTERMS, HF, RDF_TYPE, RDFS, XSD
 
@@ -94,7 +95,7 @@ def import_register(
         make_views(connection, mapping, address)
         _check_keys(connection, mapping, places)
         clock.done("check")
-        lines = lines_of(connection, mapping, address, progress)
+        lines, unmade = lines_of(connection, mapping, address, places, progress)
     lines |= _described(mapping, address, places)
     clock.done("map")
     quads = spelt(sorted(lines), mapping)
@@ -105,7 +106,7 @@ def import_register(
     progress("Writing", 0, 1)
     _write(quads, output, form)
     clock.done("write")
-    return Imported(address, len(places), rows, len(quads), clock.seconds, tuple(doubts))
+    return Imported(address, len(places), rows, len(quads), clock.seconds, (*unmade, *doubts))
 
 
 class _Clock:

@@ -6,7 +6,8 @@ import io
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Keyed
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,8 @@ import duckdb
 import pyoxigraph as ox
 
 from holdfast.errors import printable
-from holdfast.tables.checks import name
+from holdfast.limits import Progress
+from holdfast.tables.checks import name, with_source
 from holdfast.tables.entries import (
     NOTHING,
     REFERENCE,
@@ -25,14 +27,12 @@ from holdfast.tables.entries import (
     entry_of,
     expanded,
 )
-from holdfast.tables.package import QUADS, Mapping, MappingError
-from holdfast.tables.reading import needed
+from holdfast.tables.package import QUADS, Mapping, MappingError, Table
+from holdfast.tables.problems import Problem
+from holdfast.tables.reading import Place, needed
 from holdfast.vocabulary import nearest
 
 PROV_FROM = "http://www.w3.org/ns/prov#wasDerivedFrom"
-Progress = Callable[[str, int, int], None]
-"""Told of each step: what it is, how many of how many are done."""
-
 _BEGUN = re.compile(r"(\$\([^)]*\)(?!~(?:iri|lang)\b)[^$]+)")
 
 
@@ -40,9 +40,11 @@ def lines_of(
     connection: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     register: str,
+    places: Keyed[str, Place],
     progress: Progress = lambda step, done, total: None,
-) -> set[str]:
-    """The quads that the mapping makes of the tables, as lines of N-Quads without their full stop.
+) -> tuple[set[str], list[Problem]]:
+    """The quads that the mapping makes of the tables, as lines of N-Quads without their full stop,
+    and the rows of which an entry makes nothing although they say something.
 
     Each entry of the mapping whose rows have a `_source` states it for its subjects. Quads are in
     the register's graph unless the entry names another.
@@ -58,6 +60,7 @@ def lines_of(
     prefixes = {str(key): str(value) for key, value in (document.get("prefixes") or {}).items()}
     read = [entry_of(entry, prefixes, f"{place}: {title}") for title, entry in entries.items()]
     joined: dict[str, Any] = {}
+    doubts: list[Problem] = []
     tables = (name(f"rows {number}") for number in itertools.count())
     for at, entry in enumerate(read):
         progress(f"Joining {entry.where.rpartition(': ')[2]}", at, len(read))
@@ -68,24 +71,113 @@ def lines_of(
             try:
                 connection.execute(f"CREATE TABLE {table} AS {query}")
             except duckdb.Error as error:
+                culprit = _culprit(connection, query, mapping, register, places)
                 raise MappingError(
-                    f"its source cannot be read: {printable(str(error).splitlines()[0])}.",
+                    f"its source cannot be read: {printable(str(error).splitlines()[0])}"
+                    f"{f' ({culprit})' if culprit else ''}.",
                     where=entry.where,
-                    mend="Mend the view or the query: try_cast gives an empty cell for what "
-                    "cannot be converted.",
+                    mend="Mend the cell, the view or the query: try_cast gives an empty cell for "
+                    "what cannot be converted.",
                 ) from None
+            doubts += _unmade(connection, entry, table, columns, places)
             check_values(connection, entry, table, columns)
             one = _spoken(entry, table, columns, register, traced)
             if (kept := _with_rows(connection, table, one)) is not None:
                 joined[f"entry-{len(joined)}"] = kept
     progress("Mapping", 0, 1)
     if not joined:
-        return set()
+        return set(), doubts
     with _spoken_to(connection), TemporaryDirectory(prefix="holdfast-") as folder:
         file = Path(folder) / "mapping.yaml"
         with file.open("w", encoding="utf-8") as out:
             _yaml().dump({"mappings": joined}, out)
-        return _carried_out(file, place)
+        return _carried_out(file, place), doubts
+
+
+def _culprit(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    mapping: Mapping,
+    register: str,
+    places: Keyed[str, Place],
+) -> str:
+    """The row of a table over which a query stumbles, as an error names it; '' where none does.
+
+    The query is asked again with fewer and fewer rows of one table, the others being whole.
+    """
+    for table in mapping.tables:
+        if table.name not in places:
+            continue
+        view = with_source(table, register)
+
+        def stumbles(wanted: str, table: Table = table, view: str = view) -> bool:
+            connection.execute(
+                f"CREATE OR REPLACE VIEW {name(table.name)} AS FROM ({view}) WHERE {wanted}"
+            )
+            try:
+                connection.execute(f"SELECT count(COLUMNS(*)) FROM ({query})").fetchall()
+            except duckdb.Error:
+                return True
+            return False
+
+        try:
+            if stumbles("false"):
+                continue
+            listed = connection.execute(f"SELECT _row FROM ({view}) ORDER BY _row").fetchall()
+            rows = [int(row) for (row,) in listed]
+            first, last = 0, len(rows) - 1
+            while first < last:
+                middle = (first + last) // 2
+                if stumbles(f"_row <= {rows[middle]}"):
+                    last = middle
+                else:
+                    first = middle + 1
+            if rows and stumbles(f"_row = {rows[first]}"):
+                return f"{places[table.name].shown}, row {rows[first]:,}"
+        finally:
+            connection.execute(f"CREATE OR REPLACE VIEW {name(table.name)} AS {view}")
+    return ""
+
+
+def _unmade(
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    rows: str,
+    columns: Sequence[str],
+    places: Keyed[str, Place],
+) -> Iterator[Problem]:
+    """Rows of which an entry makes nothing for want of an address, although it would say more."""
+
+    def asked(template: str) -> set[str]:
+        return {column for column in columns if f"$({column})" in template}
+
+    for subject in entry.subject if isinstance(entry.subject, list) else [entry.subject]:
+        told = {column for each in entry.listed for column in asked(each.object)}
+        for column in sorted(asked(str(subject))):
+            more = sorted(told - asked(str(subject)))
+            if not more:
+                continue
+            source = name("_source") if "_source" in columns else "''"
+            said = " OR ".join(f"{name(each)} <> chr({ord(NOTHING)})" for each in more)
+            found = connection.execute(
+                f"SELECT DISTINCT {source} FROM {rows}"
+                f" WHERE {name(column)} = chr({ord(NOTHING)}) AND ({said})"
+            ).fetchall()
+            by_table: dict[str, list[int]] = {}
+            for (address,) in found:
+                table, _, row = str(address).rpartition("/tables/")[2].partition("#row=")
+                by_table.setdefault(table, []).append(int(row) if row.isdigit() else 0)
+            for table, numbers in sorted(by_table.items()):
+                title = entry.where.rpartition(": ")[2]
+                yield Problem(
+                    places[table].shown if table in places else entry.where,
+                    f"nothing is made of it by {title}, whose address needs {column}.",
+                    f"Fill in what {column} is made of, or leave such rows out:"
+                    f" SELECT … WHERE {column} IS NOT NULL.",
+                    rows=tuple(sorted(number for number in numbers if number))[:5],
+                    count=len(numbers),
+                    grave=False,
+                )
 
 
 def _spoken(
