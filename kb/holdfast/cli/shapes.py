@@ -11,6 +11,7 @@ import click
 from holdfast import __version__
 from holdfast.cli.files import deliver
 from holdfast.cli.options import registers_of, takes_limits
+from holdfast.errors import clean
 from holdfast.limits import Limits
 from holdfast.sources import FORMS, read_as
 from holdfast.vocabulary import INFERENCES, SH
@@ -122,8 +123,6 @@ def takes_shapes(command: Decorated) -> Decorated:
 
 def _doubt(doubts: Iterable[str]) -> None:
     """What a reader should know before trusting the answer, on standard error."""
-    from holdfast.render import clean
-
     for doubt in dict.fromkeys(doubts):
         click.echo(clean(doubt), err=True)
 
