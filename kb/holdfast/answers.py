@@ -15,6 +15,7 @@ from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
+from holdfast.columns.deadline import too_deep
 from holdfast.columns.names import column_of, quoted
 from holdfast.compile import Dataset, Plan, Refusal, compile_query
 from holdfast.compile.values import n3_of
@@ -274,7 +275,7 @@ class _Asked:
                 mend="Look for patterns that share no variable, or ask for less.",
             ) from None  # fmt: skip
         except duckdb.Error as error:
-            if "expression depth" in str(error):
+            if too_deep(error):
                 raise QueryError("it is nested too deeply.", where="the query") from None
             raise QueryError(
                 f"it could not be answered: {str(error).splitlines()[0]}.", where="the query",

@@ -165,7 +165,7 @@ def test_both_inferences_find_what_pyshacl_finds(write: Write) -> None:
 
 def test_an_endpoint_is_read_whole(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "holdfast.cli.options.registers_as_files",
+        "holdfast.store.registers_as_files",
         lambda place, folder: [Path(write("d.ttl", DATA))] if place == "http://kb/sparql" else [],
     )
     shapes = write("s.ttl", SHAPES)

@@ -91,3 +91,8 @@ def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
             yield
     finally:
         con.execute("SET preserve_insertion_order = true")
+
+
+def too_deep(error: duckdb.Error) -> bool:
+    """Whether a statement failed because what it computes is nested too deeply."""
+    return "expression depth" in str(error)

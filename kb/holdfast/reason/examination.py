@@ -10,7 +10,7 @@ import duckdb
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import deadline
+from holdfast.columns.deadline import deadline, too_deep
 from holdfast.columns.names import quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import Refusal
@@ -122,6 +122,8 @@ class Examination:
                 node, f"was not done within {limits.seconds:g} seconds (--max-seconds)"
             ) from None
         except duckdb.Error as error:
+            if too_deep(error):  # as where compiling it goes too deep
+                raise RecursionError from error
             raise ShapeError(
                 f"the plan of {self.shapes.describe(node)} failed: {str(error).splitlines()[0]}.",
                 where=self.shapes.place(node),

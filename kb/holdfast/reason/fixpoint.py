@@ -20,7 +20,7 @@ import duckdb
 from rdflib import Variable
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import deadline
+from holdfast.columns.deadline import deadline, too_deep
 from holdfast.columns.names import column_of, quoted
 from holdfast.compile import (
     SAME,
@@ -464,6 +464,11 @@ class Reasoner:
                 rule, "needs more memory than is allowed", "--memory-limit"
             ) from error
         except duckdb.Error as error:
+            if too_deep(error):
+                raise RuleError(
+                    f"{f'rule {rule.id}' if rule else 'the pattern'} is nested too deeply.",
+                    where=rule.place() if rule else "", mend="Take it apart into several.",
+                ) from None  # fmt: skip
             what = f"the plan of rule {rule.id} failed" if rule else "the plan of the query failed"
             raise RuleError(
                 f"{what}: {str(error).splitlines()[0]}", where=rule.place() if rule else "",
