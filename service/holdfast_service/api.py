@@ -35,7 +35,10 @@ EFFECTS = ("undermines", "watch", "hopes", "supports")
 
 AS_OF = Parameter("as-of", "A date or a phase: judge as things stood then.")
 EVIDENCE = Parameter(
-    "evidence", "Tell of each finding the facts that it rests on.", "boolean", False
+    "evidence",
+    "Whether to tell of each finding the facts that it rests on; unless said, as soon as the"
+    " registers are assessed.",
+    "boolean",
 )
 PAGE = Parameter("page", "Which page of the list.", "integer", 1, least=1)
 PER = Parameter("per-page", "How many to a page.", "integer", PER_PAGE, least=1, most=MOST_PER_PAGE)
@@ -175,7 +178,7 @@ def add_api(
         answers=BOTH,
         problems=(404,),
     )
-    def venture(slug: str, evidence: bool, as_of: str | None) -> ResponseReturnValue:
+    def venture(slug: str, evidence: bool | None, as_of: str | None) -> ResponseReturnValue:
         snapshot = window.registers.snapshot()
         found = judgements.at(as_of)
         if found is None and snapshot.judged and not evidence:
@@ -191,9 +194,10 @@ def add_api(
 
         def whole() -> dict[str, Any]:
             # evidence is traced on demand, and the assessor may be at something else
-            told = judgements.ask(as_of, "venture", venture=judged.iri) if evidence else judged
+            traced = found is not None and evidence is not False
+            told = judgements.ask(as_of, "venture", venture=judged.iri) if traced else judged
             shown = venture_json(told)
-            if not evidence:
+            if not traced:
                 for finding in shown["findings"]:
                     del finding["evidence"]
             return {**shown, "advice": pages.advice(judged)}
@@ -235,7 +239,7 @@ def add_api(
             for v, f in chosen.rows
         ]
         for row in rows:
-            del row["evidence"]  # of one venture at a time: /ventures/<id>?evidence=true
+            del row["evidence"]  # of one venture at a time: /ventures/<id>
         return listed(
             "/findings",
             found,

@@ -515,7 +515,7 @@ def test_a_venture_is_told_from_the_index_until_its_register_is_assessed(
     address = "/ventures/youth-partnership"
     put(client, SENIOR)
     put(client, YOUTH)  # what follows from an edit is in the index as well
-    assessed = client.get(address).json
+    assessed = client.get(f"{address}?evidence=false").json
 
     monkeypatch.setattr(app.extensions["keeper"].judgements, "at", lambda as_of: None)
     told, page = client.get(address).json, client.get(address, headers=HTML).text
@@ -540,11 +540,13 @@ def test_what_the_index_tells_counts_for_the_time_for_which_it_was_found(
     then.close()
 
 
-def test_the_evidence_of_a_venture_is_told_when_it_is_asked_for(client: FlaskClient) -> None:
-    plain = client.get("/ventures/youth-partnership").json["findings"]
+def test_the_evidence_of_a_venture_is_told_unless_it_is_not_wanted(client: FlaskClient) -> None:
+    plain = client.get("/ventures/youth-partnership?evidence=false").json["findings"]
     traced = client.get("/ventures/youth-partnership?evidence=true").json["findings"]
+    usual = client.get("/ventures/youth-partnership").json["findings"]
 
     assert any(finding["evidence"] for finding in traced)
+    assert usual == traced
     assert plain == [{k: v for k, v in f.items() if k != "evidence"} for f in traced]
 
 
