@@ -14,6 +14,9 @@ from time import monotonic
 
 import duckdb
 
+_AGAIN = 0.2
+"""Seconds between two interruptions: one that comes between two statements is not heard."""
+
 
 class _Watch:
     """The deadlines that are not over, by number, and the thread that waits for the first."""
@@ -53,7 +56,7 @@ class _Watch:
                 for number, (until, con) in list(self._deadlines.items()):
                     if until <= now:
                         con.interrupt()
-                        del self._deadlines[number]
+                        self._deadlines[number] = now + _AGAIN, con
             self._thread = None
 
 
@@ -70,7 +73,7 @@ os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
 
 @contextmanager
 def interrupted(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """A block in which what a connection runs after so many seconds is interrupted, once."""
+    """A block in which what a connection runs after so many seconds is interrupted."""
     watch = _watch
     number = watch.begin(con, seconds)
     try:

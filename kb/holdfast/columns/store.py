@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -564,8 +565,10 @@ class Columns:
 
     def undo(self, memo: Memo) -> None:
         """Be as at `begin` again."""
-        self.con.execute("ROLLBACK")
-        self.changing = False
+        while self.changing:
+            with suppress(duckdb.InterruptException):  # meant for what was changing
+                self.con.execute("ROLLBACK")
+                self.changing = False
         self.predicates, self.next_triple, self.superclasses, self._constants = memo[:4]
         self._filled, self._classes, self._lower, self._last_term, self._simple = memo[4:]
 
