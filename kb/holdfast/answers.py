@@ -15,6 +15,7 @@ from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
+from holdfast.columns.deadline import too_deep
 from holdfast.columns.names import column_of, quoted
 from holdfast.compile import Dataset, Plan, Refusal, compile_query
 from holdfast.compile.values import n3_of
@@ -180,14 +181,19 @@ def _results(found: Answer) -> ox.QuerySolutions:
 
 
 class _Asked:
-    """One query at work: a connection of its own that ends at its deadline."""
+    """One query at work: a connection of its own that ends at its deadline.
+
+    Amid changes it is that of the columns, since no other sees what is not kept yet.
+    """
 
     def __init__(self, columns: Columns, seconds: float | None, limit: int | None) -> None:
         self.columns = columns
         self.limit = limit
         self.seconds = seconds
         self.late = False
-        self.con = columns.con.cursor()
+        self._amid = columns.changing
+        self.con = columns.con if self._amid else columns.con.cursor()
+        self._first = ""
         self._timer = threading.Timer(seconds, self._stop) if seconds is not None else None
 
     def _stop(self) -> None:
@@ -203,9 +209,11 @@ class _Asked:
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self.con.close()
+        if not self._amid:
+            self.con.close()
 
     def _ready(self, plan: Plan) -> dict[str, int]:
+        self.columns.learn([*(f"<{iri}>" for iri in plan.tables), *plan.constants.values()])
         for predicate in sorted(plan.tables):
             self.columns.table(predicate)
         if plan.any_predicate:
@@ -215,12 +223,12 @@ class _Asked:
             )
             nothing = "SELECT 0::BIGINT AS s, 0::BIGINT AS p, 0::BIGINT AS o, 0::TINYINT AS c,"
             every = every or f"{nothing} 0::BIGINT AS t WHERE false"
-            self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {every}')
-            self.con.execute(
-                'CREATE OR REPLACE TEMP VIEW "*nodes" AS'
-                ' SELECT s AS n FROM "*" UNION SELECT o FROM "*"'
-            )
-        self.columns.learn(plan.constants.values())
+            nodes = 'SELECT s AS n FROM "*" UNION SELECT o FROM "*"'
+            if self._amid:  # rules have views of these names there
+                self._first = f'WITH "*" AS NOT MATERIALIZED ({every}), "*nodes" AS ({nodes}) '
+            else:
+                self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*" AS {every}')
+                self.con.execute(f'CREATE OR REPLACE TEMP VIEW "*nodes" AS {nodes}')
         return {key: self.columns.id_of(n3) for key, n3 in plan.constants.items()}
 
     def _statement(self, plan: Plan, ordered: bool, more: str) -> tuple[str, list[str]]:
@@ -235,7 +243,8 @@ class _Asked:
                 selected.append(f"a.{column_of(name)}")
         order = ' ORDER BY a."v_#order"' if ordered else ""
         chosen = ", ".join(selected) or "1"
-        return f"SELECT {chosen} FROM ({plan.sql}) AS a{''.join(joins)}{order} {more}", names
+        asked = f"SELECT {chosen} FROM ({plan.sql}) AS a{''.join(joins)}{order} {more}"
+        return self._first + asked, names
 
     def rows(self, plan: Plan, ordered: bool, more: str) -> list[dict[str, Term | None]]:
         """The solutions of a plan."""
@@ -254,6 +263,8 @@ class _Asked:
                 if self.late:
                     raise duckdb.InterruptException("late")
         except duckdb.InterruptException:
+            if self.seconds is None:  # the deadline is somebody else's
+                raise
             raise QueryError(
                 f"it was not answered within {self.seconds:g} seconds.", where="the query",
                 mend="Look for patterns that share no variable, or ask for less.",
@@ -264,6 +275,8 @@ class _Asked:
                 mend="Look for patterns that share no variable, or ask for less.",
             ) from None  # fmt: skip
         except duckdb.Error as error:
+            if too_deep(error):
+                raise QueryError("it is nested too deeply.", where="the query") from None
             raise QueryError(
                 f"it could not be answered: {str(error).splitlines()[0]}.", where="the query",
                 mend="This is a fault in Holdfast; please report it with the query.",

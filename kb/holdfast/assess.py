@@ -242,13 +242,14 @@ def _assessed(
         columns=columns,
         reasoner=reasoner,
         projection=projection,
-        inconsistencies=tuple(_contradiction(columns, ontology, one) for one in inconsistencies),
+        inconsistencies=tuple(contradiction_of(columns, ontology, one) for one in inconsistencies),
         asked=(as_of, today),
         editable=editable,
     )
 
 
-def _contradiction(columns: Columns, ontology: Ontology, found: Inconsistency) -> Contradiction:
+def contradiction_of(columns: Columns, ontology: Ontology, found: Inconsistency) -> Contradiction:
+    """What was found to clash, in words."""
     names = columns.labels(found.nodes)
     premises = sentences_for(columns, found)
     texts = dict(
@@ -346,7 +347,10 @@ def _findings(
 ) -> dict[int, list[Finding]]:
     columns = reasoner.columns
     premises = {CLASH + place: clash.premises for place, clash in enumerate(clashes)}
-    facts = Proofs(reasoner, clashes=premises).evidence() if evidence else {}
+    facts: dict[int, list[str]] = {}
+    if evidence:
+        numbers = columns.rows(f"SELECT n FROM findings WHERE {which}")
+        facts = Proofs(reasoner, [n for (n,) in numbers], clashes=premises).evidence()
     rules = [compiled.rule for compiled in reasoner.rules]
     # the words of a message at odd places of its text name what stands there
     texts = [_PLACE.split(rule.message) for rule in rules]
@@ -419,7 +423,7 @@ def _findings(
             )
         )  # fmt: skip
     for number, clash in zip(premises, clashes, strict=True):
-        told = _contradiction(columns, ontology, clash)
+        told = contradiction_of(columns, ontology, clash)
         for venture, iri in zip(clash.ventures, told.ventures, strict=True):
             mark = "|".join((told.rule, *told.nodes, iri))
             name = md5(mark.encode(), usedforsecurity=False).hexdigest()
@@ -438,7 +442,7 @@ def _findings(
                     value=columns.labels(clash.nodes)[clash.nodes[0]],
                 )
             )
-            listed.sort(key=_worst_first)
+            listed.sort(key=worst_first)
     return found
 
 
@@ -446,7 +450,8 @@ _SEVERITY_ORDER = {severity: -place for place, severity in enumerate(SEVERITIES)
 _BASIS_ORDER = {basis: place for place, basis in enumerate(BASES)}
 
 
-def _worst_first(finding: Finding) -> tuple[Any, ...]:
+def worst_first(finding: Finding) -> tuple[Any, ...]:
+    """Where a finding stands among those of its venture."""
     return (
         _SEVERITY_ORDER[finding.severity],
         EFFECT_ORDER[finding.effect],

@@ -67,3 +67,7 @@ class TooLargeError(StoreError):
 
 class ConflictError(HoldfastError):
     """A write that does not fit what the store holds by now."""
+
+
+class OutdatedError(ConflictError):
+    """A write that was made for another version than the one that is there."""

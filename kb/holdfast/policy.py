@@ -70,17 +70,16 @@ class PolicyError(HoldfastError):
 
 
 class Token(NamedTuple):
-    """One word of a query: its kind, its text, where it begins, and how many brackets are open."""
+    """One word of a query: its kind, its text, where it begins, and how many brackets are open.
+
+    `word` is the keyword in capitals, nothing for what is no bare word.
+    """
 
     kind: str
     text: str
     at: int
     depth: int
-
-    @property
-    def word(self) -> str:
-        """The keyword in capitals; nothing for what is no bare word."""
-        return self.text.upper() if self.kind == "word" else ""
+    word: str
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,8 @@ def _tokens(text: str) -> Iterator[Token]:
                 raise _refusal(text, at, "the quotation mark is not closed.", "Close it.")
             if piece in ")]}" and open_brackets:
                 open_brackets.pop()
-        token = Token(kind, piece, at, len(open_brackets))
+        word = piece.upper() if kind == "word" else ""
+        token = Token(kind, piece, at, len(open_brackets), word)
         if kind == "iri" and before is not None:
             in_expression = any(sign == "(" for sign, _ in open_brackets)
             operand = before.kind in _OPERANDS or before.text in (")", "]", "true", "false")
@@ -206,6 +206,8 @@ def _dataset(tokens: Sequence[Token], base: str) -> tuple[tuple[str, ...], tuple
     prefixes: dict[str, str] = {}
     default: list[str] = []
     named: list[str] = []
+    if not any(token.word == "FROM" for token in tokens):
+        return (), ()
     for number, token in enumerate(tokens):
         if token.depth:
             continue

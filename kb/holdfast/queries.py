@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def read_query(text: str, prefixes: Mapping[str, str], base: str = "") -> CompVa
 def _read(text: str, prefixes: tuple[tuple[str, str], ...], base: str) -> CompValue:
     if half := re.search(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]", text):
         raise QuerySyntaxError(f"'{half[0]}' is half a character", *_at(text, half.start()))
+    _dig_deep()
     try:
         with _as_written:
             parsed = _grammar().parse_string(
@@ -117,6 +119,16 @@ def _read(text: str, prefixes: tuple[tuple[str, str], ...], base: str) -> CompVa
         if not isinstance(error, _Fault) and type(error) is not Exception:
             raise
         raise QuerySyntaxError(str(error).strip(), *_place(text, str(error))) from None
+
+
+_DEPTH = 6000
+"""Calls within calls, as reading and compiling take for what is nested a hundred deep. More would
+come near the end of a thread's stack, which is 8 MB as a rule."""
+
+
+def _dig_deep() -> None:
+    """Let what is nested be followed as far as is safe; what goes deeper is a RecursionError."""
+    sys.setrecursionlimit(max(_DEPTH, sys.getrecursionlimit()))
 
 
 def _place(text: str, reason: str) -> tuple[int, int]:
@@ -241,16 +253,7 @@ def read_update(text: str, prefixes: Mapping[str, str]) -> CompValue:
     It has `delete` and `insert`, each with `triples` or None, and `where`. Raises QuerySyntaxError
     for any other update, and for one that names graphs or reaches out.
     """
-    try:
-        with _as_written:
-            parsed = parser.parseUpdate(text)
-    except ParseException as error:
-        raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
-    try:
-        with _as_written:
-            listed = translateUpdate(parsed, initNs=dict(prefixes)).algebra
-    except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
-        raise QuerySyntaxError(str(error).strip(), 1, 1) from None
+    listed = _updates(text, prefixes)
     if len(listed) != 1:
         raise QuerySyntaxError(f"it holds {len(listed)} updates", 1, 1)
     if listed[0].name != "Modify":
@@ -289,14 +292,7 @@ def read_operations(text: str, prefixes: Mapping[str, str]) -> list[Operation]:
     or copies graphs, and WITH and USING, are refused.
     """
     declared = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in prefixes.items())
-    try:
-        with _as_written:
-            parsed = parser.parseUpdate(text)
-            listed = translateUpdate(parsed, initNs=dict(prefixes)).algebra
-    except ParseException as error:
-        raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
-    except Exception as error:  # rdflib raises bare Exception for prefixes and scopes
-        raise QuerySyntaxError(str(error).strip(), 1, 1) from None
+    listed = _updates(text, prefixes)
     found: list[Operation] = []
     for part, (prologue, groups) in zip(listed, _operations(text), strict=True):
         place = 1, 1
@@ -324,9 +320,14 @@ def read_any_update(text: str) -> list[CompValue]:
 
     Literals stay as they are spelt. Raises QuerySyntaxError.
     """
+    return _updates(text, {})
+
+
+def _updates(text: str, prefixes: Mapping[str, str]) -> list[CompValue]:
+    _dig_deep()
     try:
         with _as_written:
-            return list(translateUpdate(parser.parseUpdate(text)).algebra)
+            return list(translateUpdate(parser.parseUpdate(text), initNs=dict(prefixes)).algebra)
     except ParseException as error:
         raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
     except RecursionError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import pyoxigraph as ox
@@ -59,12 +61,14 @@ class Remedies:
     """What would help a venture, the best first.
 
     `without` are its risks on constitutive bases for which no act of the partners is known. A risk
-    on a consequential basis has no remedies of its own: it goes with what it rests on.
+    on a consequential basis has no remedies of its own: it goes with what it rests on. `untried`
+    counts the changes for which there was no time.
     """
 
     venture: str
     tried: tuple[Remedy, ...]
     without: tuple[Finding, ...]
+    untried: int = 0
 
 
 def remedies(
@@ -72,6 +76,7 @@ def remedies(
     venture: str,
     *,
     basis: str | None = None,
+    seconds: float = math.inf,
     progress: Progress | None = None,
 ) -> Remedies:
     """The changes suggested by the rules behind a venture's risks, each tried, the best first.
@@ -79,16 +84,22 @@ def remedies(
     A change that clears no risk of the rule that suggests it is left out. The best clears most
     risks of the venture, by severity; then it brings fewest new risks to any venture; then it
     changes fewest triples; then the alphabet decides. With `basis` only what is suggested for a
-    risk on that basis or clears one there is listed. Raises UnknownNameError.
+    risk on that basis or clears one there is listed. None is begun after so many `seconds`. Raises
+    UnknownNameError.
     """
     if basis is not None and basis not in BASES:
         raise UnknownNameError(f"{basis} is no basis.", mend=nearest(basis, BASES))
+    until = monotonic() + seconds
     found = assessment.venture(venture)
     risks = [finding for finding in found.findings if finding.effect in RISKS]
     candidates = list(candidates_for(assessment, found.iri))
     told = _Teller(assessment)
     tried = []
+    untried = 0
     for place, candidate in enumerate(candidates):
+        if monotonic() > until:
+            untried = len(candidates) - place
+            break
         if progress:
             progress("Trying", place, len(candidates))
         outcome = what_if(assessment, candidate.change)
@@ -114,6 +125,7 @@ def remedies(
                 and basis in (None, risk.basis)
             }.values()
         ),
+        untried=untried,
     )
 
 

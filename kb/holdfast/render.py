@@ -770,6 +770,7 @@ def remedies_json(assessment: Assessment, answer: Remedies, as_of: str | None) -
                 for remedy in answer.tried
             ],
             "without": [finding_json(finding) for finding in answer.without],
+            "untried": answer.untried,
         }
     )
 

@@ -30,7 +30,7 @@ from rdflib.paths import Path as SparqlPath
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 
-from holdfast.errors import ShapeError, printable
+from holdfast.errors import ShapeError
 from holdfast.memory import Memory
 from holdfast.queries import (
     QuerySyntaxError,
@@ -40,7 +40,7 @@ from holdfast.queries import (
     term_of,
     with_triple_terms,
 )  # fmt: skip
-from holdfast.sources import line_of, quads_in
+from holdfast.sources import line_of, quads_in, shown
 from holdfast.vocabulary import OWL, RDF_TYPE, RDFS, SH, XSD
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -481,7 +481,6 @@ class Shapes:
         file = self.statements.files.get(node, self.files[0] if self.files else None)
         if file is None:
             return ""
-        shown = "standard input" if str(file) == "-" else printable(str(file))
         named: Identifier | None = node
         seen = set()
         while isinstance(named, BNode) and named not in seen:
@@ -498,8 +497,8 @@ class Shapes:
             tail = re.escape(re.split(r"[/#]", str(named))[-1])
             line = line_of(file, rf"^\s*(<[^>]*{tail}>|\w*:{tail})\s") if tail else None
             if line:
-                return f"{shown}: line {line}"
-        return shown
+                return f"{shown(file)}: line {line}"
+        return shown(file)
 
     def _refuse(self, node: Identifier, what: str, mend: str) -> NoReturn:
         raise ShapeError(f"{self.describe(node)} {what}", where=self.place(node), mend=mend)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import MappingProxyType
 from typing import IO, Any, cast
+from weakref import WeakKeyDictionary
 
 import pyoxigraph as ox
 
@@ -100,6 +103,12 @@ def files_of(source: str) -> list[Path]:
         raise SourceError(
             "there is no such file or folder.", where=source, mend="Check the spelling of the path."
         )
+    if not path.is_file():
+        raise SourceError(
+            "this is a pipe or a device, which cannot be read twice.",
+            where=source,
+            mend="Save it to a file, or send it to standard input and write -.",
+        )
     if _format_of(path) is None:
         raise SourceError(
             f"'{path.suffix or path.name}' is not a format known here.",
@@ -176,14 +185,21 @@ def quads_in(file: Path, *, base: str | None = None) -> Iterator[ox.Quad]:
         )
         raise SourceError(
             f"the file cannot be read: {_reason(error)}.",
-            where=_shown(file),
+            where=shown(file),
             mend="The compressed file is damaged or cut short: get it again." if damaged else "",
         ) from None
 
 
-def _parsed(
-    file: Path, kind: ox.RdfFormat, stream: IO[bytes], base: str | None
-) -> Iterator[ox.Quad]:
+def prefixes_in(file: Path) -> dict[str, str]:
+    """The prefixes that a file, which has been read, declares, with their namespaces."""
+    with _opened(file) as stream:
+        parser = _parsed(file, _format_of(file) or ox.RdfFormat.TRIG, stream, None)
+        for _ in parser:
+            pass
+        return dict(parser.prefixes)
+
+
+def _parsed(file: Path, kind: ox.RdfFormat, stream: IO[bytes], base: str | None) -> ox.QuadParser:
     if base is None:
         base = file.resolve().as_uri() if str(file) != "-" else "https://example.org/"
     # rename_blank_nodes keeps the blank nodes of two files apart
@@ -219,7 +235,7 @@ def write_lines(file: Path, lines: Path, *, careful: bool = True, base: str | No
     except OSError as error:
         raise SourceError(
             f"no room to read it into: {_reason(error)}.",
-            where=_shown(file),
+            where=shown(file),
             mend="Free some disk space, or set TMPDIR to a folder that has it.",
         ) from None
 
@@ -240,8 +256,6 @@ def line_of(file: Path, *patterns: str) -> int | None:
 
     None where none does, or the file cannot be read again.
     """
-    if str(file) == "-":
-        return None
     try:
         for pattern in patterns:
             with _opened(file) as stream:
@@ -296,10 +310,11 @@ _QUOTED = re.compile(r'"([^"]*)"')
 
 def _place_of(file: Path, *texts: str) -> str:
     line = line_of(file, *(re.escape(text) for text in texts))
-    return f"{_shown(file)}: line {line}" if line else _shown(file)
+    return f"{shown(file)}: line {line}" if line else shown(file)
 
 
-def _shown(file: Path) -> str:
+def shown(file: Path) -> str:
+    """What to call a file in a sentence."""
     return "standard input" if str(file) == "-" else printable(str(file))
 
 
@@ -316,7 +331,7 @@ def _syntax_error(file: Path, kind: ox.RdfFormat, error: SyntaxError) -> SourceE
             where=_place_of(file, "https://", "http://", "@context"),
             mend="Copy the context into the file.",
         )
-    place = _shown(file)
+    place = shown(file)
     if error.lineno:
         place += f": line {error.lineno}, column {error.offset}"
     elif line := _last_line_read(file, kind):
@@ -349,8 +364,6 @@ class _LineByLine:
 
 def _last_line_read(file: Path, kind: ox.RdfFormat) -> int | None:
     """The line on which a parser gives up that does not itself say so (RDF/XML, JSON-LD)."""
-    if str(file) == "-":
-        return None
     with _opened(file) as stream:
         reader = _LineByLine(stream)
         try:
@@ -365,8 +378,6 @@ def _last_line_read(file: Path, kind: ox.RdfFormat) -> int | None:
 
 def _check_entities(file: Path) -> None:
     """Raise SourceError for an XML entity that reaches outside the file or could swell."""
-    if str(file) == "-":
-        return
     kept = b""
     with _opened(file) as stream:
         while chunk := stream.read(1 << 20):
@@ -397,30 +408,41 @@ def _format_of(file: Path) -> ox.RdfFormat | None:
     return FORMATS.get(suffixes[-1].lower()) if suffixes else None
 
 
+_KEPT: WeakKeyDictionary[IO[bytes], Any] = WeakKeyDictionary()
+
+
+def _standard_input() -> Path:
+    """A file with what standard input holds, so that it can be read more than once."""
+    stream = sys.stdin.buffer
+    if stream not in _KEPT:
+        kept = _KEPT[stream] = NamedTemporaryFile(prefix="holdfast-")  # noqa: SIM115 lasts as long as the stream
+        shutil.copyfileobj(stream, kept)
+        kept.flush()
+    return Path(_KEPT[stream].name)
+
+
 def _opened(file: Path) -> IO[bytes]:
     """The bytes of a file, unpacked, without a byte-order mark."""
-    if str(file) == "-":
-        return sys.stdin.buffer
     opened: Callable[..., Any] = gzip.open if file.suffix.lower() == ".gz" else Path.open
-    stream: Any = opened(file, "rb")
+    stream: Any = opened(file if str(file) != "-" else _standard_input(), "rb")
     try:
         begins = stream.peek(512)[:512]
         if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise SourceError(
                 "the text is UTF-16, not UTF-8.",
-                where=_shown(file),
+                where=shown(file),
                 mend="Save the file as UTF-8 and try again.",
             )
         if begins[:2] == b"\x1f\x8b":
             raise SourceError(
                 "the file is compressed, but its name does not say so.",
-                where=_shown(file),
-                mend=f"Rename it {file.name}.gz.",
+                where=shown(file),
+                mend="Unpack it first." if str(file) == "-" else f"Rename it {file.name}.gz.",
             )
         if b"\0" in begins:
             raise SourceError(
                 "the file is not text.",
-                where=_shown(file),
+                where=shown(file),
                 mend="Give a file in the format that its name says.",
             )
         if begins[:3] == b"\xef\xbb\xbf":

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from holdfast.assess import VentureAssessment, assess
 from holdfast.columns import Columns, Limits, project
 from holdfast.columns.asof import phases_of
 from holdfast.compare import Difference, changes
-from holdfast.errors import SourceError, UnknownNameError
+from holdfast.errors import UnknownNameError
 from holdfast.limits import Progress
 from holdfast.ontology import read_ontology
 from holdfast.vocabulary import nearest
@@ -61,21 +58,20 @@ def timeline(
     `venture` is an IRI, or the name in which it ends. Raises HoldfastError for input that cannot
     be used; `limits` are those of `assess`.
     """
-    with _repeatable(sources) as files:
-        iri, label, names, earlier = _moments(files, venture, today or date.today(), limits)
-        moments: list[Moment] = []
-        for place, name in enumerate(names):
-            assessment = assess(
-                files,
-                as_of=name,
-                rules=rules,
-                today=today,
-                evidence=False,
-                limits=limits,
-                progress=_part(progress, place, len(names)),
-            )
-            seen = next((v for v in assessment.ventures if v.iri == iri), None)
-            moments.append(Moment(name or "today", seen))
+    iri, label, names, earlier = _moments(sources, venture, today or date.today(), limits)
+    moments: list[Moment] = []
+    for place, name in enumerate(names):
+        assessment = assess(
+            sources,
+            as_of=name,
+            rules=rules,
+            today=today,
+            evidence=False,
+            limits=limits,
+            progress=_part(progress, place, len(names)),
+        )
+        seen = next((v for v in assessment.ventures if v.iri == iri), None)
+        moments.append(Moment(name or "today", seen))
     return Timeline(
         iri=iri,
         label=label,
@@ -140,22 +136,6 @@ def _part(progress: Progress | None, place: int, parts: int) -> Progress | None:
     if progress is None:
         return None
     return lambda text, done, total: progress(text, place * total + done, parts * total)
-
-
-@contextmanager
-def _repeatable(sources: Sequence[str]) -> Iterator[list[str]]:
-    """The sources in a form that can be read many times: standard input is kept in a file."""
-    if "-" not in sources:
-        yield list(sources)
-        return
-    with TemporaryDirectory(prefix="holdfast-") as folder:
-        kept = Path(folder) / "input.trig"
-        kept.write_bytes(sys.stdin.buffer.read())
-        try:
-            yield [str(kept) if source == "-" else source for source in sources]
-        except SourceError as error:
-            where = error.where.replace(str(kept), "standard input")
-            raise SourceError(error.what, where=where, mend=error.mend) from None
 
 
 __all__ = ["Moment", "Timeline", "timeline"]

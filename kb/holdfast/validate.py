@@ -19,14 +19,14 @@ from holdfast.columns import Columns, Limits
 from holdfast.columns.names import column_of
 from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_values, constraints_of
 from holdfast.compile.values import n3_of
-from holdfast.errors import HoldfastError, ShapeError
+from holdfast.errors import HoldfastError, ShapeError, SourceError
 from holdfast.memory import Memory, usual_memory
 from holdfast.queries import term_of
 from holdfast.reason.entailment import entail
 from holdfast.reason.examination import Examination
 from holdfast.reason.inferring import Inference, Inferred
 from holdfast.shapes import NODE_KINDS, Constraint, Path, Shape, Shapes, read_shapes
-from holdfast.sources import files_in
+from holdfast.sources import files_in, prefixes_in, shown
 from holdfast.vocabulary import INFERENCES, OWL, SH, XSD
 
 TRUE = f'"true"^^<{XSD}boolean>'
@@ -57,7 +57,8 @@ class Result:
 class Report:
     """A validation report: its results in a fixed order, and what they were found in.
 
-    `conforms` is False where there is a result that counts.
+    `conforms` is False where there is a result that counts. `doubts` say why nothing was checked,
+    if so.
     """
 
     conforms: bool
@@ -65,6 +66,7 @@ class Report:
     inferred: tuple[Inferred, ...]
     shapes: Shapes
     columns: Columns
+    doubts: tuple[str, ...] = ()
 
     def reaches(self, severity: str) -> bool:
         """Whether a result is of this severity (info, warning, violation, never) or above; one that
@@ -82,6 +84,14 @@ class Report:
         ids = self.columns.ids_of(terms)
         named = self.columns.labels(ids.values())
         return {n3: named.get(number, n3) for n3, number in ids.items()}
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What rules add to some data; `doubts` say why no rule was run, if so."""
+
+    triples: tuple[Inferred, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def validate(
@@ -108,12 +118,14 @@ def validate(
     `advanced` turns on SHACL-AF: query targets and rules, which with `iterate` run until they add
     nothing. What the shapes graph itself asks for with sh:entailment is done first.
     `abort` stops at the first result. Results whose severity is in `allow` (IRIs) do not count
-    against the data. `focus` (IRIs) keeps to these nodes, `only` (IRIs) to these shapes.
+    against the data. `focus` keeps to these nodes, `only` to these shapes: IRIs, or names with a
+    prefix that the data, or the shapes, declare.
     Shapes that are more than `depth` deep, one inside the other, are refused.
 
     Raises SourceError, and ShapeError where the shapes graph is ill-formed: then nothing was run.
     """
-    loaded = _load(data, shapes, ontology, imports, advanced, memory, limits)
+    loaded, doubts = _load(data, shapes, ontology, imports, advanced, memory, limits)
+    focus, only = _in_full(focus, loaded.columns.files), _in_full(only, loaded.shapes.files)
     rule_sets: list[str | None] = [None] if advanced else []
     for regime in loaded.shapes.entailments():
         if regime in (SH + "Rules", SH + "RulesEntailment"):
@@ -127,16 +139,19 @@ def validate(
         else:
             raise ShapeError(
                 f"the shapes graph asks for the entailment <{regime}>, which is not known here.",
-                where=", ".join(str(file) for file in loaded.shapes.files),
+                where=_where(loaded.shapes),
                 mend="Known are sh:Rules, sh:RulesEntailment, rule sets, RDFS and OWL 2 RL.",
             )
     with _deep_enough(loaded.shapes):
         roots = loaded.shapes.named(only) if only else loaded.shapes.targeted()
         if depth is not None:
             loaded.shapes.check_depth(roots, depth)
-        found = _inferred(loaded, inference, rule_sets, iterate=iterate)
-        results = _Validation(loaded, abort=abort).results(focus, roots, named=bool(only))
+        found, rules = _inferred(loaded, inference, rule_sets, iterate=iterate)
+        validation = _Validation(loaded, abort=abort)
+        results = validation.results(focus, roots, named=bool(only))
         loaded.shapes.memory.save()
+    if not rules and not validation.looked_at:
+        doubts.append(_why_unchecked(loaded, roots, focus, imports=imports))
     allowed = set(allow)
     return Report(
         conforms=all(result.severity in allowed for result in results),
@@ -144,7 +159,42 @@ def validate(
         inferred=tuple(found.inferred()),
         shapes=loaded.shapes,
         columns=loaded.columns,
+        doubts=tuple(doubts),
     )
+
+
+def _in_full(names: Iterable[str], files: Iterable[File]) -> list[str]:
+    """The IRIs of some names, each an IRI or one with a prefix that the files declare."""
+    words = [(name, *name.partition(":")[::2]) for name in names]
+    if all(local.startswith("//") for _, _, local in words):
+        return [name for name, _, _ in words]
+    known: dict[str, str] = {}
+    for file in files:
+        known = {**prefixes_in(file), **known}
+    return [known[p] + local if p in known else name for name, p, local in words]
+
+
+def _why_unchecked(
+    loaded: Examination, roots: Sequence[Shape], focus: Sequence[str], *, imports: bool
+) -> str:
+    """Why there was no node to check: the data conform without merit."""
+    shapes = loaded.shapes
+    if not any(map(shapes.is_shape, shapes.statements.triples)):
+        why = "there is no shape in it"
+        if not imports and shapes.statements.subjects.get(OWL + "imports"):
+            why += " (what it imports is read with --imports)"
+    elif not roots:
+        why = "no shape names what it is for (sh:targetClass …)"
+        if not shapes.advanced and shapes.statements.subjects.get(SH + "target"):
+            why += " (sh:target is read with --advanced)"
+    else:
+        those = "nothing" if not focus else f"none of {', '.join(focus)}"
+        why = f"{those} in {', '.join(map(shown, loaded.columns.files))} is what a shape is for"
+    return f"{_where(shapes)}: {why}, so nothing was checked."
+
+
+def _where(shapes: Shapes) -> str:
+    return ", ".join(map(shown, shapes.files))
 
 
 def infer(
@@ -158,7 +208,7 @@ def infer(
     once: bool = False,
     memory: Memory | None = None,
     limits: Limits | None = None,
-) -> tuple[Inferred, ...]:
+) -> Additions:
     """What the rules of a shapes graph add to some data (SHACL 1.2 Inference Rules).
 
     `rule_sets` (IRIs) keeps to the rules of these; with `once` each rule runs once, as SHACL-AF has
@@ -166,11 +216,13 @@ def infer(
 
     Raises SourceError, and ShapeError where a rule is ill-formed or of a type not known here.
     """
-    loaded = _load(data, shapes, ontology, imports, True, memory, limits)
+    loaded, doubts = _load(data, shapes, ontology, imports, True, memory, limits)
     with _deep_enough(loaded.shapes):
-        found = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
+        found, rules = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
     loaded.shapes.memory.save()
-    return tuple(found.inferred())
+    if not rules:
+        doubts.append(f"{_where(loaded.shapes)}: there is no rule in it, so no rule was run.")
+    return Additions(tuple(found.inferred()), tuple(doubts))
 
 
 _REGIMES = {
@@ -187,7 +239,7 @@ def _deep_enough(shapes: Shapes) -> Iterator[None]:
     except RecursionError:
         raise ShapeError(
             "shapes, paths or expressions are nested too deeply.",
-            where=", ".join(str(file) for file in shapes.files),
+            where=_where(shapes),
             mend="A hundred levels are possible; take what is deeper apart.",
         ) from None
 
@@ -200,23 +252,27 @@ def _load(
     advanced: bool,
     memory: Memory | None,
     limits: Limits | None,
-) -> Examination:
+) -> tuple[Examination, list[str]]:
+    """Data and shapes as they are examined, and what a reader should know of them."""
     sources = [*data, *ontology]
     data_files, _ = files_in(sources)
     shape_files, _ = files_in(list(shapes) or sources)
+    doubts: list[str] = []
     if imports:
-        data_files, shape_files = _imported(data_files), _imported(shape_files)
+        data_files, shape_files = _imported(data_files, doubts), _imported(shape_files, doubts)
     read = read_shapes(shape_files, advanced=advanced, memory=memory or usual_memory())
     columns = Columns(limits)
     columns.load([str(file) for file in data_files])
     columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
-    return Examination(columns, read)
+    if read.statements.subjects.get(SH + "js"):
+        doubts.append(f"{_where(read)}: sh:js (SHACL-JS) is not known here, and is not run.")
+    return Examination(columns, read), doubts
 
 
 def _inferred(
     examination: Examination, inference: str, rule_sets: Sequence[str | None], *, iterate: bool
-) -> Inference:
-    """What is inferred before validating: by a regime, then by the rules."""
+) -> tuple[Inference, int]:
+    """What is inferred before validating: by a regime, then by rules, and how many these are."""
     if inference not in INFERENCES:
         raise HoldfastError(
             f"there is no inference '{inference}'.", mend=f"Use one of {', '.join(INFERENCES)}."
@@ -233,7 +289,7 @@ def _inferred(
         entail(examination.columns)
     if rules:
         found.run(list(rules.values()), iterate=iterate)
-    return found
+    return found, len(rules)
 
 
 def check_shapes(sources: Iterable[str]) -> None:
@@ -249,20 +305,32 @@ def check_shapes(sources: Iterable[str]) -> None:
         raise ShapeError("\n".join(str(error) for error in wrong))
 
 
-def _imported(files: Iterable[File]) -> list[File]:
-    """Some files with those that they import, near or far, from this machine alone."""
-    found = list(files)
-    for file in found:
-        if str(file) == "-":
-            continue
+def _imported(files: Iterable[File], doubts: list[str]) -> list[File]:
+    """Some files with those that they import, near or far, from this machine alone; what is not
+    read is a doubt. Raises SourceError for a file that is not there."""
+    found = {file if str(file) == "-" else file.resolve(): file for file in files}
+    todo = list(found.values())
+    for file in todo:
         read = read_shapes([file]).statements
         for subject in read.subjects.get(OWL + "imports", []):
             for value in read.all(subject, OWL + "imports"):
                 place = urlparse(str(value))
                 path = File(unquote(place.path))
-                if place.scheme == "file" and path.is_file() and path not in found:
-                    found.append(path)
-    return found
+                if place.scheme != "file":
+                    doubts.append(
+                        f"{shown(file)}: it imports <{value}>, which is not read: nothing is"
+                        " fetched from the web."
+                    )
+                elif not path.is_file():
+                    raise SourceError(
+                        f"it imports <{value}>, and there is no such file.",
+                        where=shown(file),
+                        mend="Put it there, or mend the owl:imports.",
+                    )
+                elif path.resolve() not in found:
+                    found[path.resolve()] = path
+                    todo.append(path)
+    return list(found.values())
 
 
 class _Validation:
@@ -273,6 +341,7 @@ class _Validation:
         self.shapes = examination.shapes
         self.columns = examination.columns
         self.abort = abort
+        self.looked_at = 0
 
     def results(self, focus: Sequence[str], roots: Sequence[Shape], *, named: bool) -> list[Result]:
         """The results of some shapes, in a fixed order; those that are `named` and not found by
@@ -291,6 +360,7 @@ class _Validation:
                 table, count = self.examination.nodes(wanted), len(wanted)
             else:
                 table, count = self.examination.focus_of(shape, wanted)
+            self.looked_at += count
             if count:
                 found += self._results(shape, table)
             if self.abort and found:

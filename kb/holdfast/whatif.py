@@ -100,7 +100,7 @@ def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change
             made.append(step)
         clashes = contradictions(assessment.columns, edits.reasoner.forbidding)
         touched |= {venture for one in clashes for venture in one.ventures}
-        touched |= set(_clashing(assessment))
+        touched |= set(clashing(assessment))
         after = {
             venture.iri: venture
             for venture in judged_ventures(
@@ -202,7 +202,7 @@ def _failing(assessment: Assessment, venture: str, finding: Finding) -> str:
     return tried[-1].pattern if tried and not tried[-1].met else ""
 
 
-def _clashing(assessment: Assessment) -> Iterable[int]:
+def clashing(assessment: Assessment) -> Iterable[int]:
     """The ventures that a contradiction concerns before the change."""
     named = {f"<{iri}>" for clash in assessment.inconsistencies for iri in clash.ventures}
     return assessment.columns.ids_of(named).values() if named else ()

@@ -27,12 +27,16 @@ from holdfast_service.operations import Operation, Operations, Parameter, read_p
 from holdfast_service.pages import Pages
 from holdfast_service.problem import Problem
 from holdfast_service.representations import Link, Thing, represented
+from holdfast_service.told import told_venture
 from holdfast_service.window import Window
 
 STANDINGS = ("sound", "weak", "contested", "hoped", "unknown")
 EFFECTS = ("undermines", "watch", "hopes", "supports")
 
 AS_OF = Parameter("as-of", "A date or a phase: judge as things stood then.")
+EVIDENCE = Parameter(
+    "evidence", "Tell of each finding the facts that it rests on.", "boolean", False
+)
 PAGE = Parameter("page", "Which page of the list.", "integer", 1, least=1)
 PER = Parameter("per-page", "How many to a page.", "integer", PER_PAGE, least=1, most=MOST_PER_PAGE)
 VENTURE = Parameter("venture", "The IRI of a venture, or the last part of it.", required=True)
@@ -166,31 +170,40 @@ def add_api(
     @operations.get(
         app,
         "/ventures/<slug>",
-        "A venture: standings, findings with their evidence, advice.",
-        parameters=(AS_OF,),
+        "A venture: standings, findings, advice.",
+        parameters=(EVIDENCE, AS_OF),
         answers=BOTH,
         problems=(404,),
     )
-    def venture(slug: str, as_of: str | None) -> ResponseReturnValue:
-        found = landscape(as_of)
-        judged = found.by_slug.get(slug)
+    def venture(slug: str, evidence: bool, as_of: str | None) -> ResponseReturnValue:
+        snapshot = window.registers.snapshot()
+        found = judgements.at(as_of)
+        if found is None and snapshot.judged and not evidence:
+            iri = snapshot.ventures.get(slug)
+            judged = told_venture(snapshot.store, iri, window.ontology) if iri else None
+        else:
+            found = landscape(as_of)
+            judged = found.by_slug.get(slug)
         if judged is None:
             raise Problem("not-found", f"There is no venture '{slug}' here. /ventures lists them.")
-        snapshot = window.registers.snapshot()
         own = f"{window.house.public}/ventures/{slug}"
         about = entity(snapshot.store, judged.iri)
 
         def whole() -> dict[str, Any]:
             # evidence is traced on demand, and the assessor may be at something else
-            told = judgements.ask(as_of, "venture", venture=judged.iri)
-            return {**venture_json(told), "advice": pages.advice(judged)}
+            told = judgements.ask(as_of, "venture", venture=judged.iri) if evidence else judged
+            shown = venture_json(told)
+            if not evidence:
+                for finding in shown["findings"]:
+                    del finding["evidence"]
+            return {**shown, "advice": pages.advice(judged)}
 
         thing = Thing(
             canonical=judged.iri,
-            address=own if as_of is None else f"{own}?{urlencode({'as-of': as_of})}",
-            version=_version(found),
+            address=_asked(own),
+            version=_version(found) if found else snapshot.revision,
             modified=None,
-            page=lambda: pages.venture(found, slug, about),
+            page=lambda: pages.venture(judged, slug, about, found),
             json=whole,
             triples=about.triples if about and as_of is None else None,
             links=(Link(f"{window.house.public}/ventures", "collection"), _context(window)),
@@ -222,7 +235,7 @@ def add_api(
             for v, f in chosen.rows
         ]
         for row in rows:
-            del row["evidence"]  # of one venture at a time: /ventures/<id>
+            del row["evidence"]  # of one venture at a time: /ventures/<id>?evidence=true
         return listed(
             "/findings",
             found,
@@ -529,6 +542,12 @@ def add_api(
             problems=(400,),
         )
     )
+
+
+def _asked(address: str) -> str:
+    """An address of this request, with all that was asked but the format."""
+    given = {k: v for k, v in flask.request.args.items() if k != "format"}
+    return f"{address}?{urlencode(given)}" if given else address
 
 
 def _turned(path: str) -> Callable[[int], str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 
 import flask
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -61,8 +62,8 @@ def create_app(
         return None
 
     def preflight() -> flask.Response:
-        adapter = flask.request.url_rule
-        allowed = sorted({*(adapter.methods or ()), "OPTIONS"}) if adapter else ["OPTIONS"]
+        adapter = request_ctx.url_adapter
+        allowed = sorted({*(adapter.allowed_methods() if adapter else ()), "OPTIONS"})
         response = flask.Response(status=204)
         response.headers["Allow"] = ", ".join(allowed)
         if cors:
@@ -124,6 +125,8 @@ def create_app(
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = flask.g.get("id", "")
+        if response.status_code == 204:
+            del response.headers["Content-Type"]
         if cors:
             response.headers["Access-Control-Allow-Origin"] = cors
             response.headers["Access-Control-Expose-Headers"] = READABLE

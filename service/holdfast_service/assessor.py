@@ -6,23 +6,34 @@ no more than the time in which the registers are assessed again.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from traceback import format_exc
 from typing import Any
 
+import duckdb
 import pyoxigraph as ox
 
 from holdfast import errors
-from holdfast.assess import Assessment, Contradiction, Finding, VentureAssessment, assess
+from holdfast.assess import (
+    Assessment,
+    Contradiction,
+    Finding,
+    VentureAssessment,
+    assess,
+    contradiction_of,
+)
 from holdfast.assess import judged_ventures as judged
 from holdfast.columns import Limits
+from holdfast.columns.deadline import interrupted
 from holdfast.columns.names import quoted
 from holdfast.columns.store import AS_OF, STATED
 from holdfast.compare import compare
@@ -30,6 +41,7 @@ from holdfast.errors import HoldfastError
 from holdfast.explain import explain, why_not
 from holdfast.reason import Reasoner
 from holdfast.reason.edits import Quad
+from holdfast.reason.entailment import contradictions
 from holdfast.remedies import remedies
 from holdfast.render import (
     explanations_json,
@@ -41,6 +53,7 @@ from holdfast.render import (
 from holdfast.vocabulary import HF
 from holdfast.whatif import (
     Change,
+    clashing,
     must_be_stated,
     operations_in,
     quads_in_turtle,
@@ -50,6 +63,9 @@ from holdfast.whatif import (
 
 STARTING = 1800.0
 """Seconds that the registers may take to be assessed."""
+
+GRACE = 5.0
+"""Seconds that a question may take to end once it is interrupted."""
 
 
 class Busy(Exception):
@@ -89,9 +105,11 @@ class Judged:
 class Edited:
     """What an edit changed: ventures as they are judged now, those that are gone, and findings.
 
-    `lost` and `gained` are findings, each with the IRI of its venture.
+    `lost` and `gained` are findings, each with the IRI of its venture. `contradictions` are all
+    that there are now.
     """
 
+    contradictions: tuple[Contradiction, ...] = ()
     ventures: tuple[VentureAssessment, ...] = ()
     gone: tuple[str, ...] = ()
     lost: tuple[tuple[str, Finding], ...] = ()
@@ -143,15 +161,16 @@ class Assessor:
         """The answer to a question, which is the name of a method of `_Desk`.
 
         Raises Busy where another question is not answered within `seconds`, TookTooLong where this
-        one is not; then the process is ended, and a new one assesses the sources when next asked.
-        So it is where Ended is raised, or Fault. Raises HoldfastError for what the asker can mend.
+        one is not; where it cannot be interrupted the process is ended, and a new one assesses the
+        sources when next asked. So it is where Ended is raised, or Fault. Raises HoldfastError for
+        what the asker can mend.
         """
         if not self._lock.acquire(timeout=seconds):
             raise Busy
         try:
             pipe = self._running()
-            pipe.send((question, given))
-            if not pipe.poll(seconds):
+            pipe.send((question, given, seconds))
+            if not pipe.poll(seconds + GRACE):
                 self._end()
                 raise TookTooLong
             kind, answer = pipe.recv()
@@ -218,6 +237,8 @@ def _raise_for(kind: str, answer: Any) -> None:
     """Raise what a process tells of instead of an answer, if it does."""
     if kind == "fault":
         raise Fault(answer)
+    if kind == "late":
+        raise TookTooLong
     if kind == "refused":
         name, what, where, mend = answer
         raise getattr(errors, name, HoldfastError)(what, where=where, mend=mend)
@@ -246,20 +267,26 @@ def _work(
             )
             answered("ready", None)
         while True:
-            question, given = pipe.recv()
-            with _refusals(pipe) as answered:
+            question, given, seconds = pipe.recv()
+            desk.until = monotonic() + seconds
+            with _refusals(pipe, desk.until) as answered, desk.interrupted(seconds):
                 answered("answer", getattr(desk, question)(**given))
     except (EOFError, OSError, KeyboardInterrupt):
         return
 
 
 @contextmanager
-def _refusals(pipe: Connection) -> Iterator[Any]:
-    """Send what the block answers, or how it refuses to."""
+def _refusals(pipe: Connection, until: float = math.inf) -> Iterator[Any]:
+    """Send what the block answers, or how it refuses to; what fails after `until` was too late."""
     try:
         yield lambda kind, answer: pipe.send((kind, answer))
-    except HoldfastError as error:
-        pipe.send(("refused", (type(error).__name__, error.what, error.where, error.mend)))
+    except (HoldfastError, duckdb.InterruptException) as error:
+        if monotonic() >= until:
+            pipe.send(("late", None))
+        elif isinstance(error, HoldfastError):
+            pipe.send(("refused", (type(error).__name__, error.what, error.where, error.mend)))
+        else:
+            pipe.send(("fault", format_exc()))
     except (EOFError, OSError):
         raise
     except Exception:
@@ -273,6 +300,12 @@ class _Desk:
         self._assessment = assessment
         self._as_of = as_of
         self._waiting: Edited | None = None
+        self.until = math.inf
+        """When the question that is being answered must have its answer."""
+
+    def interrupted(self, seconds: float) -> AbstractContextManager[None]:
+        """A block in which what takes longer is interrupted."""
+        return interrupted(self._assessment.columns.con, seconds)
 
     def judged(self) -> Judged:
         """All ventures."""
@@ -293,7 +326,8 @@ class _Desk:
         found = self._assessment
         plain = found.venture(venture)
         ids = found.columns.ids_of([f"<{plain.iri}>"]).values()
-        whole = judged(found.reasoner, found.ontology, evidence=True, among=ids)
+        clashes = contradictions(found.columns, found.reasoner.forbidding)
+        whole = judged(found.reasoner, found.ontology, evidence=True, among=ids, clashes=clashes)
         return next(iter(whole), plain)
 
     def explain(self, venture: str, basis: str | None = None, rule: str | None = None) -> str:
@@ -331,9 +365,12 @@ class _Desk:
         return outcome_json(self._assessment, outcome, reasons, self._as_of)
 
     def remedies(self, venture: str, basis: str | None = None) -> str:
-        """What would help a venture, each change tried, as JSON."""
+        """What would help a venture, each change tried for which there is time, as JSON."""
         found = self._assessment
-        return remedies_json(found, remedies(found, venture, basis=basis), self._as_of)
+        # one that is begun in time is to end in time as well
+        seconds = (self.until - monotonic()) * 0.8
+        answer = remedies(found, venture, basis=basis, seconds=seconds)
+        return remedies_json(found, answer, self._as_of)
 
     # -- edits -----------------------------------------------------------------------------------
 
@@ -351,8 +388,19 @@ class _Desk:
         edits.begin()
         try:
             changed = edits.apply(removed, added)
-            among = None if changed.anew else changed.ventures
-            now = judged(edits.reasoner, found.ontology, evidence=False, among=among)
+            clashes = contradictions(found.columns, edits.reasoner.forbidding)
+            concerned = {node for clash in clashes for node in clash.ventures}
+            touched = changed.ventures | concerned | {*clashing(found)}
+            now = judged(
+                edits.reasoner,
+                found.ontology,
+                evidence=False,
+                among=None if changed.anew else touched,
+                clashes=clashes,
+            )
+            told = tuple(
+                contradiction_of(found.columns, found.ontology, clash) for clash in clashes
+            )
         except BaseException:
             edits.undo()
             raise
@@ -361,12 +409,11 @@ class _Desk:
         before = [
             venture
             for venture in found.ventures
-            if changed.anew
-            or venture.iri in names
-            or nodes.get(f"<{venture.iri}>") in changed.ventures
+            if changed.anew or venture.iri in names or nodes.get(f"<{venture.iri}>") in touched
         ]
         one, other = _by_iri(before), _by_iri(now)
         edited = Edited(
+            contradictions=told,
             ventures=tuple(now),
             gone=tuple(sorted({venture.iri for venture in before} - names)),
             lost=tuple(pair for iri, pair in one.items() if iri not in other),
@@ -386,6 +433,7 @@ class _Desk:
         assert edited is not None
         found.edits().keep()
         found.reasoner = found.edits().reasoner
+        found.inconsistencies = edited.contradictions
         ventures = {venture.iri: venture for venture in found.ventures}
         for iri in edited.gone:
             ventures.pop(iri)

@@ -94,22 +94,29 @@ def made(
 
     Raises HoldfastError for what cannot be served.
     """
+    from holdfast.errors import HoldfastError
     from holdfast.publication import publishable
     from holdfast_service.app import create_app
     from holdfast_service.context import Service
     from holdfast_service.holdings import Kept
-    from holdfast_service.keeper import Keeper
+    from holdfast_service.keeper import Keeper, check_as_of
     from holdfast_service.publishing import publish
     from holdfast_service.workers import Workers
 
     kept = Kept(kb) if kb is not None else Kept.of_sources(sources)
     for line in kept.said:
         click.echo(line, err=True)
+    as_of = as_of or settings.as_of or None
+    try:
+        check_as_of(kept.store, as_of)
+    except HoldfastError:
+        kept.close()
+        raise
     kept.store.wait_seconds = settings.write_seconds or settings.timeout
     service = Service(settings, kept, Workers(settings, kept.snapshot))
     keeper = Keeper(
         kept.store,
-        as_of=as_of or settings.as_of or None,
+        as_of=as_of,
         seconds=settings.timeout,
         workers=service.answer,
         publishable=publishable,

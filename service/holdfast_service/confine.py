@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import resource
 import struct
 import sys
+from functools import lru_cache
 
 # The system call `socket` and the name of the instruction set, by machine (Linux uapi headers).
 _MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
@@ -75,7 +77,12 @@ def lift_memory_limit() -> None:
 def address_space() -> int:
     """How many bytes of address space this process has; 0 where the system does not tell."""
     try:
-        with open("/proc/self/statm", "rb") as stream:
-            return int(stream.read().split()[0]) * resource.getpagesize()
+        return int(os.pread(_figures(), 64, 0).split()[0]) * resource.getpagesize()
     except (OSError, ValueError):
         return 0
+
+
+@lru_cache(maxsize=1)  # a worker reads them after each job
+def _figures() -> int:
+    """The file in which the system tells how much memory this process has."""
+    return os.open("/proc/self/statm", os.O_RDONLY)

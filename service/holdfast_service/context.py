@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
@@ -91,8 +92,10 @@ class Service:
         return (self.settings.public_url or flask.request.host_url).rstrip("/")
 
     def address(self) -> str:
-        """The address of this request, without its parameters, as clients know it."""
-        return self.base() + flask.request.path
+        """The address of this request, without its parameters, as clients know it: an IRI."""
+        # what was percent-encoded and may not stand in an IRI stays so
+        path = _NO_IRI.sub(lambda sign: f"%{ord(sign[0]):02X}", flask.request.path)
+        return self.base() + path
 
     # -- asking workers ----------------------------------------------------------------------------
 
@@ -105,6 +108,9 @@ class Service:
             seconds=self.settings.timeout if seconds is None else seconds,
             gone=client_gone(),
         )
+
+
+_NO_IRI = re.compile(r"""[\x00-\x20%<>"{}|\\^`\x7f]""")
 
 
 def client_gone() -> Callable[[], bool]:

@@ -56,7 +56,7 @@ def graph_names(service: Service) -> list[str]:
 
 def description(service: Service, endpoint: str, graphs: list[str]) -> list[ox.Triple]:
     """The triples of the description."""
-    me, dataset, default = ox.BlankNode(), ox.BlankNode(), ox.BlankNode()
+    me, dataset, default = map(ox.BlankNode, ("service", "dataset", "default"))
     settings = service.settings
 
     def sd(name: str) -> ox.NamedNode:
@@ -80,8 +80,8 @@ def description(service: Service, endpoint: str, graphs: list[str]) -> list[ox.T
     if service.holdings.writable and settings.token:
         for form in SENT:
             found += _format(me, sd("inputFormat"), form)
-    for name in graphs:
-        node = ox.BlankNode()
+    for number, name in enumerate(graphs, start=1):
+        node = ox.BlankNode(f"graph{number}")
         found += [
             ox.Triple(dataset, sd("namedGraph"), node),
             ox.Triple(node, RDF_TYPE, sd("NamedGraph")),

@@ -15,6 +15,7 @@ import flask
 from werkzeug.http import parse_options_header
 from werkzeug.utils import secure_filename
 
+from holdfast_service.conditions import NEW, followed
 from holdfast_service.context import Service, respond
 from holdfast_service.formats import SENT, form_named, offers
 from holdfast_service.holdings import Data, Lines
@@ -54,11 +55,14 @@ def _answer(service: Service, graph: str | None) -> flask.Response:
     if method in ("GET", "HEAD"):
         return _give(service, graph)
     service.require_token()
+    lines = service.holdings.lines(graph)
+    # the default graph is always there; a graph has no tag of its own
+    follows = followed(int(lines is not None))
     if method == "PUT":
         with _sent(service, graph) as data:
             if len(data) != 1:
                 raise Problem("bad-request", "PUT takes one file; POST takes several.")
-            new = service.holdings.put(graph, data[0])
+            new = service.holdings.put(graph, data[0], fresh=follows == NEW)
         return flask.Response(status=201 if new else 204)
     if method == "POST":
         return _add(service, graph)

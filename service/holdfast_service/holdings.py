@@ -17,6 +17,7 @@ from holdfast.errors import (
     BusyError,
     ConflictError,
     HoldfastError,
+    OutdatedError,
     SourceError,
     TooLargeError,
     UnknownNameError,
@@ -71,8 +72,8 @@ class Holdings(Protocol):
     def lines(self, graph: str | None) -> Lines | None:
         """Where a graph stands as it was sent (None: the default graph); None if there is none."""
 
-    def put(self, graph: str | None, data: Data) -> bool:
-        """Make `data` all that the graph holds; whether the graph is new."""
+    def put(self, graph: str | None, data: Data, *, fresh: bool = False) -> bool:
+        """Make `data` all that the graph holds; whether the graph is new, as `fresh` demands."""
 
     def add(self, graph: str | None, data: Sequence[Data]) -> bool:
         """Add `data` to the graph, all in one commit; whether the graph is new."""
@@ -164,8 +165,8 @@ class Kept:
             return Lines() if graph is None else None
         return Lines(str(content.file), tuple(content.removed), tuple(content.added))
 
-    def put(self, graph: str | None, data: Data) -> bool:
-        """Make `data` all that the graph holds; whether the graph is new."""
+    def put(self, graph: str | None, data: Data, *, fresh: bool = False) -> bool:
+        """Make `data` all that the graph holds; whether the graph is new, as `fresh` demands."""
         with told():
             new = self._store.owner(graph or DEFAULT) is None
             self.write(
@@ -175,6 +176,7 @@ class Kept:
                     data.media,
                     base=data.base,
                     within=True,
+                    if_match=0 if fresh else None,
                     check=check,
                 )
             )
@@ -256,6 +258,8 @@ def told() -> Iterator[None]:
     """What the store refuses, as a problem of whoever asked."""
     try:
         yield
+    except OutdatedError as error:
+        raise Problem("precondition", str(error)) from None
     except ConflictError as error:
         raise Problem("conflict", str(error)) from None
     except BusyError as error:

@@ -15,13 +15,15 @@ from urllib.parse import quote, unquote
 
 import pyoxigraph as ox
 
+import holdfast
 from holdfast import store as kept
 from holdfast.assess import Finding
+from holdfast.columns import check_time
 from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.reason.edits import Quad
 from holdfast.store import Commit, Proposal, Reader, Store, Version
 from holdfast.store.sending import REGISTERS
-from holdfast.vocabulary import DCTERMS
+from holdfast.vocabulary import DCTERMS, HF, SKOS
 from holdfast_service.assessor import Derived
 from holdfast_service.catalogue import Change, Published, Release
 from holdfast_service.entities import label_of
@@ -74,6 +76,7 @@ class Keeper:
         `seconds` is how long an answer about the assessment may take, `as_of` the time of it.
         """
         self._store = store
+        self._mark = f"{holdfast.__version__}, as of {as_of or 'latest'}, "
         self._workers = workers
         self._publishable = publishable
         self._readers: list[Reader] = []
@@ -118,6 +121,7 @@ class Keeper:
                     commit=newest.commit,
                     moment=_moment(commits[newest.commit - 1].time) if newest.commit else None,
                     revision=newest.name,
+                    judged=newest.derived == newest.commit and newest.digest.startswith(self._mark),
                 )
             return self._snapshot
 
@@ -208,7 +212,7 @@ class Keeper:
                     removed += _quads(change.removed)
                     added += _quads(change.added)
                 found = stack.enter_context(self.judgements.edited(removed, added))
-                return _derived_quads(found[1]) if found else None
+                return self._quads(found[1]) if found else None
 
             commit = write(check)
         if commit is None:
@@ -268,7 +272,7 @@ class Keeper:
             return
         with self.judgements.edited(removed, added) as found:
             if found is not None:
-                self._store.derived(_derived_quads(found[1]))
+                self._store.derived(self._quads(found[1]))
         if found is None:
             self.judgements.refresh()
 
@@ -292,9 +296,43 @@ class Keeper:
     def _derived(self, derived: Derived, commit: int) -> None:
         """Keep what follows from a commit, unless another has come since, or it is there already:
         a service that begins again most often finds what the one before it left."""
-        there = self._store.snapshot()
-        if (there.derived, there.digest) != (commit, derived.digest) and commit == self._store.last:
-            self._store.derived(_derived_quads(derived))
+        there, digest = self._store.snapshot(), self._mark + derived.digest
+        if (there.derived, there.digest) != (commit, digest) and commit == self._store.last:
+            self._store.derived(self._quads(derived))
+
+    def _quads(self, derived: Derived) -> kept.Derived:
+        """What follows, with a digest that says how it was found; after an edit no more than that.
+
+        So a service that begins again knows whether it can tell the findings from the index.
+        """
+        return kept.Derived(
+            added=list(_placed(derived.added)),
+            removed=list(_placed(derived.removed)),
+            anew=derived.whole,
+            digest=self._mark + derived.digest,
+        )
+
+
+def check_as_of(store: Store, as_of: str | None) -> None:
+    """Raise UnknownNameError for what is neither a date nor a phase of a venture in the store.
+
+    Where there are no registers yet, any phase may come with them.
+    """
+    if as_of is None:
+        return
+    phases = [as_of]
+    if any(store.registers()):
+        with store.reader() as reader:
+            phases = [
+                notation.object.value
+                for told in reader.store.quads_for_pattern(None, _PHASE_OF, None, None)
+                for notation in reader.store.quads_for_pattern(told.subject, _NOTATION, None, None)
+                if isinstance(notation.object, ox.Literal)
+            ]
+    check_time(as_of, [*dict.fromkeys(phases)])
+
+
+_PHASE_OF, _NOTATION = ox.NamedNode(HF + "phaseOf"), ox.NamedNode(SKOS + "notation")
 
 
 def name_of(register: str) -> str:
@@ -311,15 +349,6 @@ def iri_of(name: str) -> str:
     except ValueError:
         raise UnknownNameError(f"'{name}' can be no name of a register.") from None
     return iri
-
-
-def _derived_quads(derived: Derived) -> kept.Derived:
-    return kept.Derived(
-        added=list(_placed(derived.added)),
-        removed=list(_placed(derived.removed)),
-        anew=derived.whole,
-        digest=derived.digest,
-    )
 
 
 _FOUND = ("https://w3id.org/holdfast/id/finding/", "https://w3id.org/holdfast/id/standing/")

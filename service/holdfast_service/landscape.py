@@ -62,7 +62,7 @@ class Landscape:
                 seconds=old.seconds,
                 ventures=tuple(ventures[iri] for iri in sorted(ventures)),
                 left_out=old.left_out,
-                contradictions=old.contradictions,
+                contradictions=edited.contradictions,
                 doubts=old.doubts,
             ),
             commit,

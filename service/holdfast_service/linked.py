@@ -133,7 +133,7 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
         answers={"text/html": "", **RDF_FORMS},
     )
     def register(name: str) -> ResponseReturnValue:
-        return represented(_register_thing(window, pages, _published(window, name), None))
+        return represented(register_thing(window, pages, published_as(window, name), None))
 
     @operations.get(
         app,
@@ -142,10 +142,10 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
         answers={"text/html": "", **RDF_FORMS},
     )
     def version(name: str, number: int) -> ResponseReturnValue:
-        published = _published(window, name)
+        published = published_as(window, name)
         if number not in {release.number for release in published.releases}:
             raise Problem("not-found", f"{published.title} has no version {number}.")
-        answer = represented(_register_thing(window, pages, published, number))
+        answer = represented(register_thing(window, pages, published, number))
         answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return answer
 
@@ -324,7 +324,7 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
             modified=snapshot.moment if of_registers else None,
             triples=found.triples,
             page=lambda: (
-                pages.venture(landscape, slug, found)
+                pages.venture(landscape.by_slug[slug], slug, found, landscape)
                 if landscape and slug
                 else pages.entity(found, store)
             ),
@@ -339,7 +339,8 @@ def add_linked_data(app: flask.Flask, window: Window, pages: Pages, operations: 
         )
 
 
-def _published(window: Window, name: str) -> Published:
+def published_as(window: Window, name: str) -> Published:
+    """The register of a name. Raises Problem (404)."""
     found = next(
         (r for r in window.registers.published() if r.name in (name, quote(name, safe=""))), None
     )
@@ -348,7 +349,8 @@ def _published(window: Window, name: str) -> Published:
     return found
 
 
-def _register_thing(window: Window, pages: Pages, register: Published, number: int | None) -> Thing:
+def register_thing(window: Window, pages: Pages, register: Published, number: int | None) -> Thing:
+    """A register, or a version of it, as it is given."""
     place = f"{window.house.public}/registers/{register.name}"
     address = place if number is None else f"{place}/versions/{number}"
     release = next(

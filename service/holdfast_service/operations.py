@@ -15,7 +15,7 @@ import flask
 from flask.typing import ResponseReturnValue
 
 from holdfast.vocabulary import nearest
-from holdfast_service.parameters import WHOLE
+from holdfast_service.parameters import WHOLE, in_address
 from holdfast_service.problem import Problem
 
 
@@ -129,7 +129,7 @@ class Operations:
 
             @wraps(function)
             def reading(**path_parts: str) -> ResponseReturnValue:
-                given = read_parameters(parameters, flask.request.args)
+                given = read_parameters(parameters, _in_address())
                 return function(**path_parts, **given)
 
             app.add_url_rule(path, view_func=reading, methods=["GET"])
@@ -161,7 +161,7 @@ def read_parameters(parameters: Sequence[Parameter], args: Mapping[str, str]) ->
     """
     known = {parameter.name: parameter for parameter in parameters if not parameter.path}
     for name in args:
-        if name not in known and name != "format":
+        if name not in known and name not in ("format", "_profile"):
             known_words = nearest(name, known) or f"Known: {', '.join(known) or 'none'}."
             raise Problem("bad-request", f"There is no parameter '{name}' here. {known_words}")
     given: dict[str, Any] = {}
@@ -174,6 +174,12 @@ def read_parameters(parameters: Sequence[Parameter], args: Mapping[str, str]) ->
             value = parameter.default
         given[name.replace("-", "_")] = value
     return given
+
+
+def _in_address() -> dict[str, str]:
+    """The parameters of the address. Raises Problem (400) for one that is given twice."""
+    given = in_address()
+    return {name: given.one(name) or "" for name, _ in given.pairs}
 
 
 def _shown(path: str) -> str:

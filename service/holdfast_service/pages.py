@@ -100,15 +100,21 @@ class Pages:
             ),
         )
 
-    def venture(self, landscape: Landscape, slug: str, found: Entity | None) -> str:
-        """The page of a venture."""
-        venture = landscape.by_slug[slug]
+    def venture(
+        self,
+        venture: VentureAssessment,
+        slug: str,
+        found: Entity | None,
+        landscape: Landscape | None,
+    ) -> str:
+        """The page of a venture; `landscape` is that of the time asked for, if it is there yet."""
         store = self._window.registers.snapshot().store
         node = ox.NamedNode(venture.iri)
         return self.shown(
             "venture.html",
             landscape=landscape,
             venture=venture,
+            slug=slug,
             advice=self.advice(venture),
             about=statements(store, found.about, of=node, shelf=self._window.shelf)
             if found

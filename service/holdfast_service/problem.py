@@ -25,6 +25,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "method-not-allowed": (405, "The method is not known here"),
     "not-acceptable": (406, "None of the forms asked for is to be had"),
     "conflict": (409, "Something else was written meanwhile"),
+    "precondition": (412, "The condition of the request does not hold"),
     "too-large": (413, "The request is too large"),
     "media-type": (415, "The media type of the request is not known here"),
     "internal": (500, "Something went wrong here"),

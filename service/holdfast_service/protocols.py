@@ -34,7 +34,7 @@ _NAME = Parameter("name", "The rest of the address of a graph.", required=True, 
 _QUESTION = Parameter("name", "The id of a question.", required=True, path=True)
 _FORM = "application/x-www-form-urlencoded"
 _BUSY = (503, 504, 507)
-_READING, _WRITING = (400, 406, *_BUSY), (400, 401, 403, 413, 415, 422)
+_READING, _WRITING = (400, 406, *_BUSY), (400, 401, 403, 412, 413, 415, 422)
 
 PROTOCOLS = (
     Operation(

@@ -36,7 +36,7 @@ def publish(app: flask.Flask, service: Service, kept: Kept, keeper: Keeper) -> N
     app.url_map.merge_slashes = False  # an IRI may be part of an address
     add_linked_data(app, window, pages, operations)
     add_api(app, window, keeper.judgements, pages, operations)
-    add_registers(app, window, kept.store, keeper, operations, service)
+    add_registers(app, window, pages, kept.store, keeper, operations, service)
     operations.declare(*PROTOCOLS)
     app.extensions["pages"] = pages
 

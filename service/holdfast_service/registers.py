@@ -15,12 +15,16 @@ from holdfast.assess import Finding
 from holdfast.errors import UnknownNameError
 from holdfast.render import finding_json
 from holdfast.store import SUFFIXES, Check, Commit, Store
+from holdfast_service.conditions import NEW, followed
 from holdfast_service.context import Service
 from holdfast_service.graphs import check_readable, received
 from holdfast_service.holdings import told
 from holdfast_service.keeper import Keeper, Written, iri_of, name_of
+from holdfast_service.linked import register_thing
 from holdfast_service.operations import Operation, Operations
+from holdfast_service.pages import Pages
 from holdfast_service.problem import Problem
+from holdfast_service.representations import tags_of
 from holdfast_service.window import Window
 
 TAKEN = {media_type: "a register" for media_type in SUFFIXES if "patch" not in media_type}
@@ -29,6 +33,7 @@ TAKEN = {media_type: "a register" for media_type in SUFFIXES if "patch" not in m
 def add_registers(
     app: flask.Flask,
     window: Window,
+    pages: Pages,
     store: Store,
     keeper: Keeper,
     operations: Operations,
@@ -40,7 +45,7 @@ def add_registers(
     def put(name: str) -> ResponseReturnValue:
         service.require_token()
         register = _iri(name)
-        follows = _followed()
+        follows = _followed(register)
         with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
             data = received(service, Path(folder), register)
             if len(data) != 1:
@@ -59,7 +64,7 @@ def add_registers(
     def drop(name: str) -> ResponseReturnValue:
         service.require_token()
         register = _iri(name)
-        follows = _followed()
+        follows = _followed(register)
         written = _committed(lambda check: store.drop(register, if_match=follows, check=check))
         return _answer(register, written, 200)
 
@@ -67,16 +72,15 @@ def add_registers(
         with told():
             return keeper.write(write)
 
-    def _followed() -> int | None:
-        """The version that If-Match says the change follows: its number, as in an ETag."""
-        if flask.request.headers.get("If-None-Match", "").strip() == "*":
-            return 0
-        given = flask.request.headers.get("If-Match", "").strip().strip('"')
-        if not given or given == "*":
-            return None
-        if not given.isdigit():
-            raise Problem("bad-request", 'If-Match takes the number of a version, as "3".')
-        return int(given)
+    def _followed(register: str) -> int | None:
+        """The version that the change follows: told by its number, or by the tag of any form."""
+        there = next((one for one in window.registers.published() if one.iri == register), None)
+        if there is None:
+            return followed(NEW)
+        number = there.releases[-1].number
+        return followed(
+            number, lambda: [str(number), *tags_of(register_thing(window, pages, there, None))]
+        )
 
     def _answer(register: str, written: Written, status: int) -> flask.Response:
         commit = written.commit
@@ -105,7 +109,7 @@ def add_registers(
             " anything fails.",
             takes=TAKEN,
             answers={"application/json": ""},
-            problems=(400, 401, 403, 409, 413, 415, 422),
+            problems=(400, 401, 403, 409, 412, 413, 415, 422),
             token=True,
         ),
         Operation(
@@ -113,7 +117,7 @@ def add_registers(
             "/registers/{name}",
             "Take a register away; its versions stay.",
             answers={"application/json": ""},
-            problems=(401, 403, 404, 409),
+            problems=(401, 403, 404, 409, 412),
             token=True,
         ),
     )

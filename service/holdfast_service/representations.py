@@ -6,10 +6,11 @@ Profile (W3C), FAIR Signposting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 import flask
 import pyoxigraph as ox
@@ -92,9 +93,7 @@ def represented(thing: Thing, *, status: int = 200) -> flask.Response:
                 f"Nothing here fits what Accept asks for. There is {', '.join(offers)}.",
             )
     profile = _profile_asked(thing)
-    tag = sha256(f"{thing.version}|{thing.address}|{media_type}|{profile}".encode()).hexdigest()[
-        :32
-    ]
+    tag = _tag(thing, media_type, profile)
     answer = flask.Response(status=status, content_type=_with_charset(media_type))
     answer.set_etag(tag)
     if thing.modified is not None:
@@ -117,6 +116,17 @@ def represented(thing: Thing, *, status: int = 200) -> flask.Response:
         answer.headers.pop("Content-Length", None)
         answer.call_on_close(found.close)
     return answer
+
+
+def tags_of(thing: Thing) -> list[str]:
+    """The entity tags of all the forms in which a thing is given."""
+    profiles = ("", *(thing.profiles or {}))
+    return [_tag(thing, form, profile) for form in _offers(thing) for profile in profiles]
+
+
+def _tag(thing: Thing, media_type: str, profile: str) -> str:
+    named = f"{thing.version}|{thing.address}|{media_type}|{profile}"
+    return sha256(named.encode()).hexdigest()[:32]
 
 
 def _offers(thing: Thing) -> list[str]:
@@ -157,7 +167,11 @@ def serialised(
     *,
     prefixes: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Triples or quads in an RDF format; one without named graphs gets them all as triples."""
+    """Triples or quads in an RDF format; one without named graphs gets them all as triples.
+
+    Blank nodes are numbered as they come, so that the same triples are the same bytes.
+    """
+    triples = _numbered(triples)
     kind = ox.RdfFormat.from_media_type(media_type)
     assert kind is not None
     given = {**PREFIXES, **(prefixes or {})}
@@ -166,6 +180,20 @@ def serialised(
         return ox.serialize(quads, format=kind, prefixes=given) or b""
     plain = dict.fromkeys(t.triple if isinstance(t, ox.Quad) else t for t in triples)
     return ox.serialize(plain, format=kind, prefixes=given) or b""
+
+
+def _numbered(triples: Iterable[ox.Triple | ox.Quad]) -> Iterator[ox.Triple | ox.Quad]:
+    nodes: dict[ox.BlankNode, ox.BlankNode] = {}
+
+    def named(term: Any) -> Any:
+        if isinstance(term, ox.BlankNode):
+            return nodes.setdefault(term, ox.BlankNode(f"b{len(nodes) + 1}"))
+        if isinstance(term, ox.Triple):
+            return ox.Triple(*map(named, term))
+        return term
+
+    for one in triples:
+        yield type(one)(*map(named, one))
 
 
 def _links(thing: Thing, offers: Sequence[str], chosen: str, profile: str) -> list[Link]:

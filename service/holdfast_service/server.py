@@ -11,6 +11,7 @@ import copy
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -31,6 +32,13 @@ from holdfast_service.problem import Problem
 WRITES = ("/graphs", "/registers")
 """Where large bodies go."""
 
+SWITCH = 0.0005
+"""Seconds after which a thread that computes lets another run; Python's own are ten times as many.
+
+A request needs the interpreter four times, and what follows from a register may be indexed
+meanwhile.
+"""
+
 LINGER = 2.0
 """Seconds for which what a refused client still sends is thrown away: so it sees the answer."""
 
@@ -41,6 +49,7 @@ def serve(app: flask.Flask, service: Service, ready: Callable[[str], None]) -> N
     `ready` is told the address. Raises OSError where nobody can listen there.
     """
     settings = service.settings
+    sys.setswitchinterval(SWITCH)
     server = create_server(app, **arguments(service))
     listeners = [one for one in server._map.values() if hasattr(one, "effective_port")]
     for listener in listeners:
@@ -173,6 +182,17 @@ class _Ending:
 
 
 class _Task(_Ending, WSGITask):  # type: ignore[misc]
+    channel: _Channel
+    content_length: int | None
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        """Send some of the body; the head goes with the first of it, so that clients wake once."""
+        if data and not self.wrote_header and self.has_body and self.content_length != 0:
+            self.channel.head = self.build_response_header()
+            self.wrote_header = True
+        super().write(data)
+
     def finish(self) -> None:
         """End the answer; an answer to HEAD has no body, not even an empty one in pieces."""
         if self.request.command == "HEAD":
@@ -231,6 +251,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         super().handle_close()
 
     refused = False
+    head = b""
+    """The head of an answer, which is sent with what is written next."""
+
+    def write_soon(self, data: bytes) -> int:
+        """Send some of an answer."""
+        head, self.head = self.head, b""
+        sent: int = super().write_soon(head + data if head else data)
+        return sent - len(head)
 
     def received(self, data: bytes) -> bool:
         """Take in some of a request."""

@@ -7,6 +7,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -224,7 +225,10 @@ def _text_cell(text: str) -> str:
 
 
 def write_parquet(names: Sequence[str], rows: Iterable[Row], file: Path) -> None:
-    """Rows as a Parquet file: a column of numbers or truth values as such, any other as text."""
+    """Rows as a Parquet file: a column of numbers or truth values as such, any other as text.
+
+    Of names that differ in capitals alone, which DuckDB takes for one, the later get a number.
+    """
     import duckdb  # heavy, and few ask for it
 
     kinds: list[set[str]] = [set() for _ in names]
@@ -271,9 +275,19 @@ def _column_kind(term: ox.Literal) -> str:
         return "DOUBLE"
     if kind == XSD + "boolean" and value in ("true", "false"):
         return "BOOLEAN"
-    if kind == XSD + "date" and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+    if kind == XSD + "date" and _is_date(value):
         return "DATE"
     return "VARCHAR"
+
+
+def _is_date(value: str) -> bool:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _wider(kinds: set[str]) -> str:

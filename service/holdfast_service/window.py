@@ -18,6 +18,7 @@ from holdfast.sources import quads_in
 from holdfast_service.catalogue import Change, Figures, House, Published, figures_of
 from holdfast_service.entities import label_of
 from holdfast_service.landscape import Landscape, slugs_of
+from holdfast_service.told import told_ventures
 from holdfast_service.workers import Answer
 
 DERIVED = "https://w3id.org/holdfast/id/graph/"
@@ -37,13 +38,20 @@ class Listed:
 class Snapshot:
     """The registers at one commit, with what follows from them; only read.
 
-    `moment` is when it was committed; `revision` is another for whatever else it may show.
+    `moment` is when it was committed; `revision` is another for whatever else it may show; `judged`
+    whether what it holds of findings and standings follows from just these registers.
     """
 
     store: ox.Store
     commit: int
     moment: datetime | None
     revision: str
+    judged: bool = False
+
+    @cached_property
+    def ventures(self) -> Mapping[str, str]:
+        """IRIs of the ventures that are judged, by a short name for an address."""
+        return told_ventures(self.store)
 
     @cached_property
     def figures(self) -> Figures:

@@ -247,7 +247,7 @@ def _query(store: ox.Store, job: dict[str, Any], answer: Answer, joins: Joins) -
         kind = "solutions"
     elif isinstance(results, ox.QueryBoolean):
         kind = "boolean"
-    media, form = _chosen(kind, job)
+    media, form = _chosen(kind, job["format"], job["accept"])
     answer.head = {"type": media, "form": form.name, "kind": kind, "suffix": form.suffix}
     answer.head["lasting"] = not any(token.word in _OF_THE_MOMENT for token in reading.tokens)
     if absent := _absent(store, job, reading):
@@ -301,6 +301,8 @@ def _results(
     store: ox.Store, job: dict[str, Any], reading: Reading, joins: Joins
 ) -> ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean:
     default, named = job["default"], job["named"]
+    if not (default or named) and _named_twice(reading):
+        default, named = [*dict.fromkeys(reading.default)], [*dict.fromkeys(reading.named)]
     arguments: dict[str, Any] = {"base_iri": job["base"]}
     if default or named:
         arguments["default_graph"] = [ox.NamedNode(iri) for iri in default]
@@ -323,6 +325,11 @@ def _results(
         if ordered != names:
             results = store.query(with_columns(reading, text, star, ordered), **arguments)
     return results
+
+
+def _named_twice(reading: Reading) -> bool:
+    """Whether a query names a graph of its dataset twice: Oxigraph would give all in it twice."""
+    return any(len({*graphs}) < len(graphs) for graphs in (reading.default, reading.named))
 
 
 def _absent(store: ox.Store, job: dict[str, Any], reading: Reading) -> list[str]:
@@ -382,9 +389,10 @@ class _Counted:
         return {"rows": self.rows, "truncated": self.truncated}
 
 
-def _chosen(kind: Kind, job: dict[str, Any]) -> tuple[str, Form]:
+@lru_cache(maxsize=256)  # most who ask have the header of their browser or library
+def _chosen(kind: Kind, named: str, accept: str) -> tuple[str, Form]:
     """The media type and form of an answer, by `format=` where given, else by the Accept header."""
-    return chosen_form(forms_of(kind), job["format"], job["accept"], _ANSWERS[kind])
+    return chosen_form(forms_of(kind), named, accept, _ANSWERS[kind])
 
 
 _ANSWERS: dict[Kind, str] = {
@@ -399,7 +407,7 @@ def _graph(store: ox.Store, job: dict[str, Any], answer: Answer) -> None:
     file = job["file"]
     if not file and isinstance(name, ox.NamedNode) and not store.contains_named_graph(name):
         raise Problem("not-found", f"There is no graph <{name.value}> here.")
-    media, form = _chosen("graph", job)
+    media, form = _chosen("graph", job["format"], job["accept"])
     answer.head = {"type": media, "form": form.name, "kind": "graph", "suffix": form.suffix}
     quads: Iterable[ox.Quad] = store.quads_for_pattern(None, None, None, name)
     if file:

@@ -11,6 +11,7 @@ are told; then N clients ask for S seconds.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ import subprocess
 import sysconfig
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -240,25 +242,16 @@ def rest(pid: int) -> None:
         time.sleep(3)
 
 
-def main() -> None:
-    """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kb", type=Path)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--url")
-    chosen = parser.parse_args()
-    process = None
-    url = chosen.url
-    if url is None:
-        process = subprocess.Popen(
-            [Path(sysconfig.get_path("scripts")) / "holdfast", "serve", "--kb", chosen.kb,
-             "--port", "0"],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "HOLDFAST_LOG": "off"},
-        )  # fmt: skip
+@contextlib.contextmanager
+def serving(kb: Path) -> Iterator[str]:
+    """The address of a service over a folder, once it has assessed its registers and rests."""
+    process = subprocess.Popen(
+        [Path(sysconfig.get_path("scripts")) / "holdfast", "serve", "--kb", kb, "--port", "0"],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "HOLDFAST_LOG": "off"},
+    )  # fmt: skip
+    try:
         assert process.stdout is not None
-        url = process.stdout.readline().split()[3].rstrip("/") + "/sparql"
+        url = process.stdout.readline().split()[3].rstrip("/")
         place = urlsplit(url)
         line = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=600)
         while True:  # until the registers are assessed, which would take from what is measured
@@ -269,15 +262,28 @@ def main() -> None:
                 break
             time.sleep(1)
         rest(process.pid)
-    try:
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kb", type=Path)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--url")
+    chosen = parser.parse_args()
+    given = chosen.url
+    with contextlib.nullcontext(given) if given else serving(chosen.kb) as address:
+        url = given or f"{address}/sparql"
         with Store.open(chosen.kb, write=False) as kept, kept.reader() as reader:
             one_by_one(reader.store, url, chosen.rounds)
             bare_throughput(reader.store, 2, chosen.seconds / 2)
             at_once(url, chosen.clients, chosen.seconds)
-    finally:
-        if process is not None:
-            process.terminate()
-            process.wait()
 
 
 if __name__ == "__main__":

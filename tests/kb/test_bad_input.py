@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from collections.abc import Callable
 from contextlib import chdir
@@ -129,6 +130,12 @@ def assessed(text: str, as_of: str | None = None, name: str = "register.ttl") ->
     return assess([written(name, text)], as_of=as_of, rules=with_rule(RULE))
 
 
+def pipe(name: str) -> str:
+    """A pipe in the current folder, into which nobody writes."""
+    os.mkfifo(name)
+    return name
+
+
 def rdf_xml(entity: str, value: str) -> bytes:
     """A venture in RDF/XML whose label is an entity."""
     return f"""<?xml version="1.0"?>
@@ -185,6 +192,7 @@ Failing = Callable[[], object]
 
 IN_SOURCES: dict[str, Failing] = {
     "missing file": lambda: read("regsiter.ttl"),
+    "pipe": lambda: read(pipe("pipe.ttl")),
     "web address": lambda: read("https://example.org/register.ttl"),
     "folder without RDF": lambda: read(folder("minutes")),
     "folder named like a file": lambda: read(folder("register.ttl")),

@@ -20,7 +20,7 @@ from holdfast.reason.edits import Edits, Quad
 from holdfast.rules import Rule, Target, read_rules
 from holdfast.shapequeries import query_of
 from holdfast.shapes import read_shapes
-from holdfast.vocabulary import HF, RDF, RDF_TYPE, SH
+from holdfast.vocabulary import HF, RDF, RDF_TYPE, SH, XSD
 
 EX = "https://example.org/"
 HEAD = f"PREFIX ex: <{EX}>\nPREFIX hf: <{HF}>\nPREFIX rdf: <{RDF}>\n"
@@ -275,6 +275,28 @@ def test_findings_that_make_findings_without_end_are_refused(tmp_path: Path) -> 
         Register(tmp_path, quads, endless)
 
 
+def test_each_finding_has_its_own_number_where_rules_run_in_rounds(tmp_path: Path) -> None:
+    infects = "?f hf:venture ?v . $this ex:near ?v . ?f hf:rule ?rule"
+    rounds = [
+        rule("led", "SELECT $this (?a AS ?value) { $this ex:lead ?a }"),
+        rule("near", f"SELECT $this (?v AS ?value) {{ {infects} }}"),
+        rule("nearer", f"SELECT $this (?v AS ?value) {{ {infects} . ?v ex:lead|ex:near ?x }}"),
+    ]
+    chain = [f"<{EX}venture-{place}>" for place in range(6)]
+    quads = {(venture, f"<{RDF_TYPE}>", f"<{HF}Venture>", "") for venture in chain}
+    quads |= {
+        (one, f"<{EX}near>", other, "") for one, other in zip(chain[1:], chain[:-1], strict=True)
+    }
+    quads |= {(venture, f"<{EX}near>", chain[0], "") for venture in chain[2:]}
+    quads |= {(chain[0], f"<{EX}lead>", PARTNERS[0], "")}
+
+    columns = Register(tmp_path, quads, rounds).columns
+
+    assert columns.value("SELECT count(*) FROM findings") > 10
+    assert columns.value("SELECT count(*) - count(DISTINCT n) FROM findings") == 0
+    assert columns.value("SELECT count(*) - count(DISTINCT node) FROM findings") == 0
+
+
 def test_a_finding_of_a_rule_that_reads_everything_goes_with_what_it_rests_on(
     tmp_path: Path,
 ) -> None:
@@ -323,3 +345,35 @@ def test_edits_of_axioms_and_of_equal_things_end_where_a_run_from_the_beginning_
         anew = Register(tmp_path, quads, rules)
         assert anew.triples() == register.triples(), (removed, added)
         assert anew.findings() == register.findings(), (removed, added)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        (f'"P1M"^^<{XSD}duration>', f'"P32D"^^<{XSD}duration>'),
+        (f'"12"^^<{XSD}integer>', f'"12.0000000000000000001"^^<{XSD}decimal>'),
+        (f'"9007199254740992"^^<{XSD}integer>', f'"9007199254740993"^^<{XSD}integer>'),
+        (f'"0.1"^^<{XSD}float>', f'"0.2"^^<{XSD}double>'),
+    ],
+)
+def test_the_first_values_of_which_doubles_do_not_tell_are_compared_in_full(
+    less: str, more: str, tmp_path: Path
+) -> None:
+    pledged = [(VENTURES[0], PREDICATES[3], value, "") for value in (less, more)]
+    typed = (VENTURES[0], f"<{RDF_TYPE}>", f"<{HF}Venture>", "")
+    rules = [
+        rule("small", "SELECT $this ?value { $this ex:funds ?value, ?more FILTER(?value < ?more) }")
+    ]
+    register = Register(tmp_path, {typed}, rules)
+    edits = register.edits()
+
+    def small() -> list[str]:
+        return [value for (value,) in register.columns.rows("SELECT value FROM findings")]
+
+    for _ in range(2):
+        with edits.undone():
+            edits.apply([], pledged)
+            assert [less] == small()
+        assert [] == small()
+    edits.apply([], pledged)
+    assert [less] == small()

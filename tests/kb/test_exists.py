@@ -165,6 +165,37 @@ def test_functions_may_be_nested_deeply(columns: Columns) -> None:
     assert {(f'"{expected}"',): 1} == rows(columns, query)
 
 
+NESTED = {
+    "OPTIONAL": "SELECT * {{ VALUES ?x {{ 1 }} {} {} }}".format(
+        "OPTIONAL { ?x ?p ?y " * 100, "}" * 100
+    ),
+    "groups": "SELECT * {{ {} VALUES ?x {{ 1 }} {} }}".format("{" * 100, "}" * 100),
+    "SELECT": "SELECT * {{ {} VALUES ?x {{ 1 }} {} }}".format("{ SELECT ?x { " * 100, "} }" * 100),
+    "IF": "SELECT ({} 1 {} AS ?x) {{}}".format("IF(1 > 2, 0, " * 100, ")" * 100),
+    "UNION": "SELECT * {{ {} }}".format(" UNION ".join(["{ VALUES ?x { 1 } }"] * 100)),
+}
+
+
+@pytest.mark.parametrize("query", NESTED.values(), ids=NESTED)
+def test_patterns_may_be_nested_a_hundred_deep(columns: Columns, query: str) -> None:
+    found = answer(columns, query).solutions
+    assert found is not None
+    assert {"1"} == {row[0].value for row in found if row[0]}
+
+
+def test_what_is_nested_thousands_deep_is_told_so(columns: Columns) -> None:
+    with pytest.raises(QueryError, match="nested too deeply"):
+        answer(columns, "SELECT ({} 1 {} AS ?x) {{}}".format("(" * 5000, ")" * 5000))
+
+
+@pytest.mark.parametrize("often", ["", "*"])
+def test_a_path_may_have_hundreds_of_alternatives(often: str, columns: Columns) -> None:
+    kinds = "|".join(f"ex:kind{number}" for number in range(300))
+    found = answer(columns, f"{HEAD}SELECT ?y {{ ex:nobody ({kinds}){often} ?y }}").solutions
+    assert found is not None
+    assert (1 if often else 0) == len(found)
+
+
 EVERYTHING = " . ".join(f"?a{n} ?b{n} ?c{n}" for n in range(14))
 
 

@@ -9,9 +9,11 @@ import pyoxigraph as ox
 import pytest
 from click.testing import CliRunner
 
+from holdfast.assess import assess
 from holdfast.cli import main
 from holdfast.errors import RuleError
 from holdfast.ontology import read_ontology
+from holdfast.remedies import remedies
 from holdfast.rules import read_rule
 from holdfast.shipped import shipped_folder
 
@@ -47,6 +49,19 @@ def test_the_change_that_clears_most_comes_first(tmp_path: Path) -> None:
     cleared = [sum(weight[f["severity"]] for f in one["clears"]) for one in told["remedies"]]
     assert sorted(cleared, reverse=True) == cleared
     assert cleared
+
+
+def test_changes_for_which_there_is_no_time_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "youth.ttl"
+    file.write_text(REGISTER, encoding="utf-8")
+    assessment = assess([str(file)], editable=True)
+
+    whole = remedies(assessment, "youth-compact")
+    late = remedies(assessment, "youth-compact", seconds=0)
+
+    assert (0, ()) == (whole.untried, late.tried)
+    assert late.untried >= len(whole.tried) > 0
+    assert whole.without == late.without
 
 
 def test_suggestions_are_written_as_dash_has_them(tmp_path: Path) -> None:

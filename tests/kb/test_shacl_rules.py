@@ -51,7 +51,7 @@ def short(n3: str) -> str:
 def added(data: str, shapes: str, **options: object) -> Said:
     """What rules add, shortened; what is unnamed in its own way every run has no name here."""
     made = infer([data], [shapes], **options)  # type: ignore[arg-type]
-    triples = [(short(i.subject), short(i.predicate), short(i.value)) for i in made]
+    triples = [(short(i.subject), short(i.predicate), short(i.value)) for i in made.triples]
     return {tuple("_" if t.startswith("_:") else t for t in triple) for triple in triples}  # type: ignore[misc]
 
 
@@ -304,7 +304,11 @@ ex:chain a sh:SPARQLRule ; sh:construct '''CONSTRUCT { ?last ex:next ?n . ?n ex:
   { $this ex:head/ex:next* ?last . ?last ex:value ?old FILTER(?old < 3)
     FILTER NOT EXISTS { ?last ex:next ?any } BIND(BNODE() AS ?n) BIND(?old + 1 AS ?v) }''' ."""
     made = infer([write("d.ttl", "ex:box a ex:Box .")], [write("s.ttl", rules)])
-    assert sorted(short(i.predicate) for i in made) == ["head", *["next"] * 3, *["value"] * 4]
+    assert sorted(short(i.predicate) for i in made.triples) == [
+        "head",
+        *["next"] * 3,
+        *["value"] * 4,
+    ]
 
 
 def test_a_rule_of_no_shape_may_say_what_pre_bound_queries_may_not(write: Write) -> None:
@@ -321,7 +325,7 @@ def test_a_gap_in_a_solution_makes_another_node(write: Write) -> None:
     rules = f"""ex:R a sh:NodeShape ; sh:targetNode ex:trust ; sh:rule [ a sh:SPARQLRule ;
       sh:construct "CONSTRUCT {{ [] ex:a ?a ; ex:b ?b }} WHERE {{ {query} }}" ] ."""
     made = infer([write("d.ttl", data)], [write("s.ttl", rules)])
-    assert 2 == len({triple.subject for triple in made})
+    assert 2 == len({triple.subject for triple in made.triples})
 
 
 def test_what_a_template_says_is_kept_as_it_is_spelt(
@@ -333,7 +337,7 @@ def test_what_a_template_says_is_kept_as_it_is_spelt(
       sh:namespace "http://www.w3.org/2001/XMLSchema#"^^xsd:anyURI ] ."""
     made = infer([write("d.ttl", "ex:trust a ex:Trust .")], [write("s.ttl", declared + rules)])
     integer = "^^<http://www.w3.org/2001/XMLSchema#integer>"
-    assert {f'"007"{integer}', f'"many"{integer}'} == {triple.value for triple in made}
+    assert {f'"007"{integer}', f'"many"{integer}'} == {triple.value for triple in made.triples}
     assert [] == caplog.records  # rdflib would tell of each literal that is none
 
 

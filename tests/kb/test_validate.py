@@ -31,6 +31,7 @@ ex:food-bank a ex:Venture ; ex:partner "nobody" .
 ex:council a ex:Council ; rdfs:label "County Council" .
 ex:Council rdfs:subClassOf ex:Organisation .
 """
+EX = "https://example.org/"
 SHAPES = """
 ex:VentureShape a sh:NodeShape ; sh:targetClass ex:Venture ;
   sh:property [ sh:path ex:partner ; sh:class ex:Organisation ] ;
@@ -139,9 +140,10 @@ def test_each_of_the_data_may_be_held_against_the_shapes_by_itself(write: Write)
 
     assert done.exit_code == 1
     assert [f"=== Validation result for {good} ===", "The data conform."] == (
-        done.output.splitlines()[:2]
+        done.stdout.splitlines()[:2]
     )
-    assert f"=== Validation result for {bad} ===\nThe data do not conform" in done.output
+    assert f"=== Validation result for {bad} ===\nThe data do not conform" in done.stdout
+    assert f"nothing in {good} is what a shape is for" in done.stderr
 
 
 @pytest.mark.filterwarnings("ignore")  # pySHACL uses what rdflib deprecates
@@ -163,7 +165,7 @@ def test_both_inferences_find_what_pyshacl_finds(write: Write) -> None:
 
 def test_an_endpoint_is_read_whole(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "holdfast.cli.options.registers_as_files",
+        "holdfast.store.registers_as_files",
         lambda place, folder: [Path(write("d.ttl", DATA))] if place == "http://kb/sparql" else [],
     )
     shapes = write("s.ttl", SHAPES)
@@ -242,6 +244,109 @@ def test_shapes_that_nothing_reaches_are_read_with_metashacl(write: Write) -> No
     shapes = write("s.ttl", 'ex:Unused a sh:NodeShape ; sh:closed "no" .')
     assert run(data, shapes).exit_code == 0
     assert run(data, shapes, "-m").exit_code == 2
+
+
+UNCHECKED = {
+    "there is no shape in it": ("ex:Venture a ex:Kind .", ()),
+    "no shape names what it is for": ("ex:S a sh:NodeShape ; sh:nodeKind sh:IRI .", ()),
+    "d.ttl is what a shape is for": ("ex:S sh:targetClass ex:Ventur .", ()),
+    "none of https://example.org/nobody in ": (SHAPES, ("--focus", "https://example.org/nobody")),
+}
+
+
+@pytest.mark.parametrize(("said", "asked"), UNCHECKED.items())
+def test_data_conform_without_merit_where_nothing_was_checked(
+    said: str, asked: tuple[str, tuple[str, ...]], write: Write
+) -> None:
+    shapes, words = asked
+
+    done = run(write("d.ttl", DATA), write("s.ttl", shapes), *words)
+
+    assert done.exit_code == 0
+    assert done.stdout == "The data conform.\n"
+    assert said in done.stderr
+    assert "s.ttl" in done.stderr
+
+
+def test_nothing_more_is_said_where_something_was_checked(write: Write) -> None:
+    fine = write("d.ttl", DATA.replace('"nobody"', "ex:council"))
+    rule = write("r.ttl", "[] a sh:SPARQLRule ; sh:construct 'CONSTRUCT {} {}' .")
+
+    assert run(fine, write("s.ttl", SHAPES)).stderr == ""
+    assert run(fine, rule, "--advanced").stderr == ""
+
+
+def test_infer_says_that_there_is_no_rule(write: Write) -> None:
+    words = ["infer", write("d.ttl", DATA), write("s.ttl", SHAPES)]
+
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 0
+    assert "s.ttl: there is no rule in it" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore")  # pySHACL uses what rdflib deprecates
+def test_prefixes_of_the_files_name_nodes_and_shapes_as_with_pyshacl(write: Write) -> None:
+    data, shapes = write("d.ttl", DATA), write("s.ttl", SHAPES)
+    _, report, _ = pyshacl.validate(
+        data, shacl_graph=shapes, focus_nodes=["ex:food-bank"], use_shapes=["ex:VentureShape"]
+    )
+    assert isinstance(report, Graph)
+
+    done = run(data, shapes, "--focus", "ex:food-bank", "--shape", "ex:VentureShape", "-f", "json")
+
+    assert sorted(str(focus) for focus in report.objects(None, SH.focusNode)) == [
+        result["focusNode"] for result in json.loads(done.stdout)["results"]
+    ]
+
+
+def test_what_is_imported_is_read_once_and_what_is_not_read_is_told(
+    write: Write, tmp_path: Path
+) -> None:
+    owl = "@prefix owl: <http://www.w3.org/2002/07/owl#> ."
+    shapes = write("s.ttl", f"{owl} <> owl:imports <more.ttl>, <http://example.org/web> .{SHAPES}")
+    named = "ex:Named sh:targetClass ex:Council ; sh:property [ sh:path ex:id ; sh:minCount 1 ] ."
+    write("more.ttl", f"{owl} <> owl:imports <s.ttl> . {named}")
+    data = write("d.ttl", DATA)
+
+    done = run(data, shapes, "--imports", "-f", "json")
+    (tmp_path / "more.ttl").unlink()
+    missing = run(data, shapes, "--imports")
+
+    assert [f"{EX}food-bank"] * 2 + [f"{EX}council"] == sorted(
+        (result["focusNode"] for result in json.loads(done.stdout)["results"]), reverse=True
+    )
+    assert f"{shapes}: it imports <http://example.org/web>, which is not read" in done.stderr
+    assert missing.exit_code == 2
+    assert "more.ttl>, and there is no such file." in missing.stderr
+
+
+def test_standard_input_may_hold_data_and_shapes_as_one(write: Write) -> None:
+    text = Path(write("both.ttl", DATA + SHAPES)).read_text(encoding="utf-8")
+    for words in (["-"], ["-", "-s", "-"], ["-", "--metashacl"]):
+        done = CliRunner().invoke(main, ["validate", *words], input=text)
+        assert "The data do not conform: 2 results." in done.stdout, words
+
+
+def test_xml_of_standard_input_may_not_swell_either() -> None:
+    swelling = f"""<!DOCTYPE rdf:RDF [<!ENTITY a "{"x" * 600}">]>
+        <rdf:RDF xmlns:rdf="{RDF}"/>"""
+    done = CliRunner().invoke(main, ["validate", "-", "-df", "xml"], input=swelling)
+    assert done.exit_code == 2
+    assert "standard input: line 1: the XML entity a could swell without limit." in done.stderr
+
+
+def test_shapes_to_be_imported_are_hinted_at(write: Write) -> None:
+    owl = "@prefix owl: <http://www.w3.org/2002/07/owl#> ."
+    done = run(write("d.ttl", DATA), write("s.ttl", f"{owl} <> owl:imports <more.ttl> ."))
+    assert "(what it imports is read with --imports)" in done.stderr
+
+
+def test_what_is_programmed_in_javascript_is_not_left_out_in_silence(write: Write) -> None:
+    shapes = write("s.ttl", "ex:S sh:targetClass ex:Venture ; sh:js [ sh:jsFunctionName 'f' ] .")
+    done = run(write("d.ttl", DATA), shapes)
+    assert done.exit_code == 0
+    assert "sh:js (SHACL-JS) is not known here" in done.stderr
 
 
 # -- core --------------------------------------------------------------------------------------

@@ -53,6 +53,29 @@ def test_asking_changes_nothing(before_implementation: Assessment) -> None:
     assert first == _updated(before_implementation, CONTRACTED)
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "?venture <https://example.org/plays> <https://example.org/chess>",
+        "?venture ?plays <https://example.org/chess>",
+        "?venture (<https://example.org/plays>|!rdfs:label)* <https://example.org/chess>",
+    ],
+)
+def test_an_operation_reads_what_those_before_it_made(
+    before_implementation: Assessment, where: str
+) -> None:
+    update = (
+        "INSERT DATA { venture:physical-activity <https://example.org/plays>"
+        " <https://example.org/chess> } ;"
+        f" INSERT {{ ?venture <https://example.org/likes> 1 }} WHERE {{ {where} }}"
+    )
+
+    made = what_if(before_implementation, operations_in(update, where="change.ru")).change.added
+
+    likes = {s for s, p, _, _ in made if p == "<https://example.org/likes>"}
+    assert "<https://w3id.org/holdfast/id/venture/physical-activity>" in likes
+
+
 def test_operations_follow_one_another(before_implementation: Assessment) -> None:
     put_and_taken = (
         "INSERT DATA { venture:physical-activity hf:topic <https://example.org/chess> } ;"

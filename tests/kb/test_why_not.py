@@ -277,6 +277,22 @@ def beneath(folder: Path, axioms: str, rule: str) -> list[Unconcluded]:
          "?between1 visits the clinic"),
         ("ex:Surgery rdfs:subClassOf ex:Clinic .", "needs-kind", "owl:cax-sco",
          "the clinic is of the kind Surgery"),
+        ("ex:Clinic owl:equivalentClass ex:Surgery .", "needs-kind", "owl:cax-eqc2",
+         "the clinic is of the kind Surgery"),
+        ("ex:Clinic owl:equivalentClass [ owl:onProperty ex:heals ; owl:someValuesFrom ex:Patient"
+         " ] . ex:clinic ex:heals ex:anna .", "needs-kind", "owl:cax-eqc2",
+         "?between1 is of the kind Patient"),
+        ("[ owl:onProperty ex:heals ; owl:someValuesFrom owl:Thing ] rdfs:subClassOf ex:Clinic .",
+         "needs-kind", "owl:cax-sco", "the clinic heals ?between1"),
+        ("ex:Clinic owl:equivalentClass [ owl:onProperty ex:use ; owl:hasValue ex:healing ] .",
+         "needs-kind", "owl:cax-eqc2", "the clinic has use healing"),
+        ("ex:Trust rdfs:subClassOf [ owl:onProperty ex:funds ; owl:allValuesFrom ex:Clinic ] .",
+         "needs-kind", "owl:cls-avf", "?between1 is of the kind Trust"),
+        ("ex:Trust rdfs:subClassOf [ owl:onProperty ex:knows ; owl:hasValue ex:school ] .",
+         "needs-known-partner", "owl:cls-hv1", "Valley Alliance is of the kind Trust"),
+        ("ex:Clinic owl:equivalentClass [ owl:intersectionOf ( ex:Body [ owl:onProperty ex:heals ;"
+         " owl:someValuesFrom ex:Patient ] ) ] . ex:clinic a ex:Body .", "needs-kind",
+         "owl:cax-eqc2", "the clinic heals ?between1"),
     ],
 )  # fmt: skip
 def test_an_axiom_that_would_have_inferred_what_is_missing_is_told(
@@ -307,6 +323,39 @@ def test_axioms_are_followed_into_one_another(tmp_path: Path) -> None:
         deeper.rule
     )
     assert "Valley Alliance" == deeper.about
+
+
+def test_what_a_thing_would_have_if_it_were_another_is_told(tmp_path: Path) -> None:
+    axioms = (
+        "ex:Body owl:hasKey ( ex:code ) . ex:clinic a ex:Body ; ex:code 5 ."
+        " ex:klinik a ex:Body, ex:Clinic ; ex:code 6 ."
+    )
+    (under,) = beneath(tmp_path, axioms, "needs-kind")
+    (deeper,) = under.under
+
+    assert "owl:eq-rep-s" == under.rule.split(" ")[0]
+    assert "the clinic is the same as ?between1" == under.tried[-1].pattern
+    assert "?between1 is klinik" in under.nearest
+    assert "owl:prp-key" == deeper.rule.split(" ")[0]
+    assert "klinik has code ?between1" == deeper.tried[-1].pattern
+
+
+def test_nobody_is_told_of_equals_where_none_has_what_is_missing(tmp_path: Path) -> None:
+    axioms = "ex:Body owl:hasKey ( ex:code ) . ex:klinik owl:sameAs ex:hospital ."
+    assert [] == beneath(tmp_path, axioms, "needs-kind")
+
+
+def test_what_is_defined_by_itself_ends(tmp_path: Path) -> None:
+    axioms = (
+        "ex:Clinic owl:equivalentClass [ owl:onProperty ex:part ; owl:someValuesFrom ex:Clinic ] ."
+        " ex:Clinic rdfs:subClassOf [ owl:onProperty ex:use ; owl:hasValue ex:healing ] ."
+        " [ owl:onProperty ex:use ; owl:hasValue ex:healing ] rdfs:subClassOf ex:Clinic ."
+    )
+    told = beneath(tmp_path, axioms, "needs-kind")
+
+    assert {"the clinic has use healing", "the clinic has part ?between1"} == {
+        under.tried[-1].pattern for under in told
+    }
 
 
 def test_the_axiom_that_comes_nearest_is_told_first(tmp_path: Path) -> None:

@@ -40,6 +40,38 @@ def test_a_graph_is_made_replaced_given_and_removed(live: Live) -> None:
     assert 404 == live.write("DELETE", at(HARBOUR)).status
 
 
+def test_a_write_is_made_only_where_its_condition_holds(live: Live) -> None:
+    graph = "https://example.org/store/conditional"
+    sent = {"content_type": "text/turtle"}
+
+    assert 412 == live.write("PUT", at(graph), "<#1> <#is> 1 .", if_match="*", **sent).status
+    assert 412 == live.write("DELETE", at(graph), if_match="*").status
+    assert 404 == live.ask("GET", at(graph)).status
+    assert 201 == live.write("PUT", at(graph), "<#1> <#is> 1 .", if_none_match="*", **sent).status
+    for method, conditions in (
+        ("PUT", {"if_none_match": "*"}),
+        ("POST", {"if_none_match": "*"}),
+        ("PUT", {"if_match": '"1"'}),  # graphs have no tags
+    ):
+        answer = live.write(method, at(graph), "<#2> <#is> 2 .", **conditions, **sent)
+        assert 412 == answer.status
+    assert {f'<{graph}#1> <{graph}#is> "1"^^<{XSD}integer>'} == triples(live.ask("GET", at(graph)))
+    assert 204 == live.write("DELETE", at(graph), if_match="*").status
+
+
+def test_the_address_of_a_graph_keeps_what_an_iri_may_not_hold_in_percent_encoding(
+    live: Live,
+) -> None:
+    path = "/graphs/harbour%20and%20town/50%25"
+    assert 201 == live.write("PUT", path, "<> <#of> <x> .", content_type="text/turtle").status
+
+    there = live.ask("GET", path, accept="application/n-triples").text
+
+    assert there.startswith(f"<{live.url}{path}> ")
+    assert there == live.ask("GET", at(live.url + path), accept="application/n-triples").text
+    assert 204 == live.write("DELETE", path).status
+
+
 def test_every_literal_comes_back_as_it_was_sent(live: Live) -> None:
     graph = "https://example.org/store/spelling"
     sent = {

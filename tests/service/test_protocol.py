@@ -66,6 +66,15 @@ def test_the_dataset_of_the_parameters_counts_before_that_of_the_query(live: Liv
     assert ["Harbour Health"] == reply.column()
 
 
+@pytest.mark.parametrize("way", ["parameters", "FROM"])
+def test_a_graph_that_is_named_twice_counts_once(live: Live, crowded: str, way: str) -> None:
+    named = f"FROM <{crowded}> FROM <{crowded}>" if way == "FROM" else ""
+    twice = f"&default-graph-uri={crowded}" * 2 if way == "parameters" else ""
+    query = quote(f"SELECT (COUNT(*) AS ?x) {named} {{ ?s ?p ?o }}")
+
+    assert ["400"] == live.ask("GET", f"/sparql?query={query}{twice}").column()
+
+
 def test_a_graph_that_is_not_here_is_empty_and_the_answer_says_so(live: Live) -> None:
     away = "http://127.0.0.1:9/elsewhere"
 

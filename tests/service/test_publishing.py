@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 import holdfast
 from holdfast_service.assessor import Fault
 from holdfast_service.command import made
+from holdfast_service.keeper import Keeper
 from holdfast_service.linked import ASSESSED, CONTEXT, STATED
 from holdfast_service.problem import Problem
 from holdfast_service.settings import Settings
@@ -220,9 +221,65 @@ def test_nobody_writes_without_the_token(client: FlaskClient) -> None:
 def test_a_change_that_follows_an_older_version_is_refused(client: FlaskClient) -> None:
     newest = put(client, YOUTH).json["version"]
 
-    assert 409 == put(client, SENIOR, **{"If-Match": f'"{newest - 1}"'}).status_code
-    assert 409 == put(client, SENIOR, **{"If-None-Match": "*"}).status_code
-    assert 200 == put(client, YOUTH, **{"If-Match": f'"{newest}"'}).status_code
+    for header, value in (
+        ("If-Match", f'"{newest - 1}"'),
+        ("If-Match", f'W/"{newest}"'),
+        ("If-Match", "garbage"),
+        ("If-None-Match", "*"),
+        ("If-None-Match", f'"{newest}"'),
+    ):
+        answer = put(client, SENIOR, **{header: value})
+        assert (412, "precondition") == (answer.status_code, answer.json["type"].split("#")[1])
+    assert YOUTH == client.get("/registers/youth", headers=TURTLE).text
+    assert 200 == put(client, YOUTH, **{"If-Match": f'"7777", "{newest}"'}).status_code
+
+
+def test_the_tag_of_whatever_form_was_read_says_what_a_change_follows(client: FlaskClient) -> None:
+    for form in ("ttl", "jsonld", "html"):
+        read = client.get(f"/registers/youth?format={form}", buffered=True).headers["ETag"]
+
+        assert 200 == put(client, SENIOR, **{"If-Match": read}).status_code
+        assert 412 == put(client, YOUTH, **{"If-Match": read}).status_code
+        assert 200 == put(client, YOUTH, **{"If-Match": "*"}).status_code
+    gone = client.delete("/registers/nowhere", headers={**TOKEN, "If-Match": "*"})
+    assert 412 == gone.status_code
+
+
+def test_a_register_says_by_which_methods_it_may_be_changed(client: FlaskClient) -> None:
+    answer = client.options("/registers/youth")
+
+    assert "DELETE, GET, HEAD, OPTIONS, PUT" == answer.headers["Allow"]
+    assert "Content-Type" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("/ventures?page=1&page=2", "page is given 2 times"),
+     ("/ventures?format=json&format=html", "format is given 2 times"),
+     ("/ventures?name=%FF", "not UTF-8")],
+)  # fmt: skip
+def test_parameters_that_could_be_read_in_two_ways_are_refused(
+    client: FlaskClient, address: str, said: str
+) -> None:
+    answer = client.get(address)
+    assert 400 == answer.status_code
+    assert said in answer.json["detail"]
+
+
+def test_what_has_the_same_tag_is_the_same_to_the_byte(client: FlaskClient) -> None:
+    for address in ("/rules/poor-boundary-fit", "/ns", "/id/youth-partnership"):
+        one, other = client.get(address, headers=TURTLE), client.get(address, headers=TURTLE)
+        assert one.headers["ETag"] == other.headers["ETag"]
+        assert one.data == other.data, address
+
+
+def test_the_links_to_profiles_lead_to_them(client: FlaskClient) -> None:
+    links = client.get("/id/youth-partnership", headers=TURTLE).headers["Link"]
+    found = re.findall(r'<[^>]*(/id/youth-partnership\?_profile=[^>]*)>; rel="alternate"', links)
+
+    assert 2 == len(found)
+    for link in found:
+        assert 200 == client.get(link, headers=TURTLE).status_code
 
 
 def test_an_old_version_stays_as_it_was(client: FlaskClient) -> None:
@@ -447,6 +504,48 @@ def test_what_would_help_is_told_in_a_page_as_in_json(client: FlaskClient) -> No
 
     assert tried
     assert all(html.escape(remedy["change"]) in page for remedy in tried)
+    moves = [move for remedy in tried for move in remedy["moves"]]
+    assert moves
+    assert all(f"from {move['before']} to {move['after']}" in page for move in moves)
+
+
+def test_a_venture_is_told_from_the_index_until_its_register_is_assessed(
+    app: flask.Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "/ventures/youth-partnership"
+    put(client, SENIOR)
+    put(client, YOUTH)  # what follows from an edit is in the index as well
+    assessed = client.get(address).json
+
+    monkeypatch.setattr(app.extensions["keeper"].judgements, "at", lambda as_of: None)
+    told, page = client.get(address).json, client.get(address, headers=HTML).text
+    traced = client.get(f"{address}?evidence=true")
+
+    assert assessed == told
+    assert [f for f in told["findings"] if f["rule"] == "underpowered-post"]
+    assert all(
+        html.escape(finding["message"], quote=False)[:20] in page for finding in told["findings"]
+    )
+    assert (503, True) == (traced.status_code, "Retry-After" in traced.headers)
+    assert 404 == client.get("/ventures/atlantis").status_code
+
+
+def test_what_the_index_tells_counts_for_the_time_for_which_it_was_found(
+    app: flask.Flask, client: FlaskClient
+) -> None:
+    now = app.extensions["keeper"]
+    then = Keeper(now._store, as_of="2020", workers=now._workers)
+
+    assert (True, False) == (now.snapshot().judged, then.snapshot().judged)
+    then.close()
+
+
+def test_the_evidence_of_a_venture_is_told_when_it_is_asked_for(client: FlaskClient) -> None:
+    plain = client.get("/ventures/youth-partnership").json["findings"]
+    traced = client.get("/ventures/youth-partnership?evidence=true").json["findings"]
+
+    assert any(finding["evidence"] for finding in traced)
+    assert plain == [{k: v for k, v in f.items() if k != "evidence"} for f in traced]
 
 
 def test_an_earlier_time_is_judged_on_its_own(client: FlaskClient) -> None:

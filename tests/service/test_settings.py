@@ -7,7 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from holdfast_service.command import serve
 from holdfast_service.problem import KINDS
 from holdfast_service.settings import Settings, SettingsError, read_settings
 
@@ -72,3 +74,14 @@ def test_a_setting_that_cannot_be_is_refused_in_words(tmp_path: Path, text: str,
 
     with pytest.raises(SettingsError, match=re.escape(said)):
         read_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [("Z9", "Phases here: A0, A1"), ("2001-13", "is not a date")],
+)
+def test_a_time_of_which_no_venture_knows_is_refused_at_the_start(time: str, said: str) -> None:
+    case = Path(__file__).parents[2] / "kb" / "graphs" / "physical-activity.trig"
+    run = CliRunner().invoke(serve, [str(case), "--port", "0", "--as-of", time])
+    assert 2 == run.exit_code
+    assert said in run.output

@@ -87,6 +87,17 @@ def test_a_parquet_file_has_columns_of_their_kinds(live: Live, tmp_path: object)
     assert (FORMULA, 3, 0.5, True, "2001-05-01", "https://e.org/1") == found.fetchall()[0]
 
 
+def test_dates_that_are_none_and_names_that_differ_in_capitals_make_a_parquet_file(
+    live: Live, tmp_path: object
+) -> None:
+    file = tmp_path / "odd.parquet"  # type: ignore[operator]
+    query = """PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
+      SELECT ?a ?A { VALUES (?a ?A) { (1 "2001-02-30"^^xsd:date) } }"""
+    file.write_bytes(live.query(query, format="parquet").body)
+
+    assert [(1, "2001-02-30")] == duckdb.sql(f"SELECT a, A_1 FROM '{file}'").fetchall()
+
+
 def test_a_table_without_rows_is_a_table(live: Live, tmp_path: object) -> None:
     empty = "SELECT ?x { VALUES ?x {} }"
     file = tmp_path / "empty.parquet"  # type: ignore[operator]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -11,6 +11,7 @@ import click
 from holdfast import __version__
 from holdfast.cli.files import deliver
 from holdfast.cli.options import registers_of, takes_limits
+from holdfast.errors import clean
 from holdfast.limits import Limits
 from holdfast.sources import FORMS, read_as
 from holdfast.vocabulary import INFERENCES, SH
@@ -118,6 +119,12 @@ def takes_shapes(command: Decorated) -> Decorated:
     ):
         read = option(read)
     return cast(Decorated, read)
+
+
+def _doubt(doubts: Iterable[str]) -> None:
+    """What a reader should know before trusting the answer, on standard error."""
+    for doubt in dict.fromkeys(doubts):
+        click.echo(clean(doubt), err=True)
 
 
 @click.command("validate")
@@ -236,6 +243,7 @@ def validate_command(
         )
         for some in ([(source,) for source in data] if each else [data])
     ]
+    _doubt(doubt for report in reports for doubt in report.doubts)
     if ctx.meta[_ENDPOINT]:
         for report in reports:
             report.columns.files.clear()  # what was fetched has no lines that anybody could open
@@ -308,4 +316,5 @@ def infer_command(
         once=once,
         limits=limits,
     )
-    deliver(render.inferred_text(found, form, sources=told), out)
+    _doubt(found.doubts)
+    deliver(render.inferred_text(found.triples, form, sources=told), out)

@@ -14,7 +14,8 @@ from holdfast.vocabulary import XSD
 PLACES = 18
 """Digits that a decimal has after its point."""
 
-_EXACT_DOUBLE = 2**53
+EXACT_DOUBLE = 2**53
+"""From where on a double does not tell integers apart."""
 
 _UNIT = f"{10**PLACES}::HUGEINT"
 
@@ -28,13 +29,15 @@ CREATE MACRO amount(cls, whole, places) AS struct_pack(c := cls::TINYINT, n := N
 CREATE MACRO approximate(cls, number) AS struct_pack(c := cls::TINYINT,
   n := CASE WHEN cls = {FLOAT} THEN TRY_CAST(number AS FLOAT)::DOUBLE ELSE number::DOUBLE END,
   u := NULL::HUGEINT, s := 0::INTEGER);
+CREATE MACRO promoted(cls, number) AS CASE WHEN cls = {FLOAT} THEN number::FLOAT::DOUBLE
+  ELSE number END;
 CREATE MACRO decimal_amount(spelt) AS list_transform(
   [CASE WHEN contains(spelt, '.') THEN rtrim(rtrim(spelt, '0'), '.') ELSE spelt END], lambda d:
   list_transform([struct_pack(d := d, s := length(split_part(d, '.', 2)))], lambda x:
     amount({DECIMAL}, CASE WHEN x.s <= {PLACES}
       THEN TRY_CAST(replace(x.d, '.', '') AS HUGEINT) END, x.s))[1])[1];
 CREATE MACRO amount_of(cls, num, lex) AS CASE
-  WHEN cls = {INTEGER} THEN amount({INTEGER}, CASE WHEN abs(num) < {_EXACT_DOUBLE}
+  WHEN cls = {INTEGER} THEN amount({INTEGER}, CASE WHEN abs(num) < {EXACT_DOUBLE}
     THEN num::HUGEINT ELSE TRY_CAST(lex AS HUGEINT) END, 0)
   WHEN cls = {DECIMAL} THEN decimal_amount(lex)
   WHEN cls IN ({FLOAT}, {DOUBLE}) THEN approximate(cls, num) END;
@@ -53,27 +56,28 @@ CREATE MACRO both_whole(x, y) AS x.c = {INTEGER} AND y.c = {INTEGER};
 CREATE MACRO amount_sum(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u + y.u), 0)
   ELSE list_transform([aligned(x, y)], lambda z:
-    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m + z.n)
+    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) + promoted(z.c, z.n))
       ELSE amount(z.c, TRY(z.u + z.v), z.s) END)[1] END;
 CREATE MACRO amount_difference(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u - y.u), 0)
   ELSE list_transform([aligned(x, y)], lambda z:
-    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m - z.n)
+    CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) - promoted(z.c, z.n))
       ELSE amount(z.c, TRY(z.u - z.v), z.s) END)[1] END;
 CREATE MACRO long_product(z) AS TRY((z.u // {_UNIT}) * (z.v // {_UNIT}) * {_UNIT}
   + (z.u // {_UNIT}) * (z.v % {_UNIT}) + (z.u % {_UNIT}) * (z.v // {_UNIT})
   + (z.u % {_UNIT}) * (z.v % {_UNIT}) // {_UNIT});
 CREATE MACRO amount_product(x, y) AS CASE
   WHEN both_whole(x, y) THEN amount({INTEGER}, TRY(x.u * y.u), 0)
-  WHEN greatest(x.c, y.c) >= {FLOAT} THEN
-    approximate(greatest(x.c, y.c), as_double(x) * as_double(y))
+  WHEN greatest(x.c, y.c) >= {FLOAT} THEN list_transform(
+    [struct_pack(c := greatest(x.c, y.c), m := as_double(x), n := as_double(y))],
+    lambda z: approximate(z.c, promoted(z.c, z.m) * promoted(z.c, z.n)))[1]
   WHEN TRY(x.u * y.u) IS NOT NULL THEN fitted(greatest(x.c, y.c), TRY(x.u * y.u), x.s + y.s)
   WHEN x.s + y.s > {PLACES} THEN amount({DECIMAL}, list_transform(
     [struct_pack(u := TRY(x.u * ten_to({PLACES} - x.s)), v := TRY(y.u * ten_to({PLACES} - y.s)))],
     lambda z: long_product(z))[1], {PLACES})
   ELSE amount(greatest(x.c, y.c), NULL, 0) END;
 CREATE MACRO amount_quotient(x, y) AS list_transform([aligned(x, y)], lambda z:
-  CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, z.m / z.n)
+  CASE WHEN z.c >= {FLOAT} THEN approximate(z.c, promoted(z.c, z.m) / promoted(z.c, z.n))
     WHEN z.v = 0 THEN amount({DECIMAL}, NULL, 0)
     WHEN z.u % z.v = 0 THEN amount({DECIMAL}, z.u // z.v, 0)
     ELSE amount({DECIMAL}, TRY((z.u // z.v) * {_UNIT} + (z.u % z.v) * {_UNIT} // z.v), {PLACES})
@@ -96,13 +100,13 @@ CREATE MACRO exact_key(lex) AS list_transform([ltrim(ltrim(lex, '+-'), '0')], la
     CASE WHEN lex[1] = '-' AND key <> '00000000'
       THEN '-' || translate(key, '0123456789', '9876543210') || '~' ELSE '0' || key END)[1])[1];
 CREATE MACRO tie_key(cls, num, lex) AS CASE
-  WHEN cls = {DECIMAL} OR cls = {INTEGER} AND abs(num) >= {_EXACT_DOUBLE} THEN exact_key(lex) END;
+  WHEN cls = {DECIMAL} OR cls = {INTEGER} AND abs(num) >= {EXACT_DOUBLE} THEN exact_key(lex) END;
 CREATE MACRO order_of(x, y) AS (x > y)::INTEGER - (x < y)::INTEGER;
 CREATE MACRO double_order(x, y) AS CASE WHEN isnan(x) OR isnan(y) THEN 2 ELSE order_of(x, y) END;
 CREATE MACRO number_order(n1, c1, lex1, n2, c2, lex2) AS CASE
   WHEN greatest(c1, c2) = {FLOAT} THEN double_order(n1::FLOAT, n2::FLOAT)
   WHEN c1 = {DOUBLE} OR c2 = {DOUBLE} OR n1 <> n2 THEN double_order(n1, n2)
-  WHEN c1 + c2 = {2 * INTEGER} AND abs(n1) < {_EXACT_DOUBLE} OR lex1 = lex2 THEN 0
+  WHEN c1 + c2 = {2 * INTEGER} AND abs(n1) < {EXACT_DOUBLE} OR lex1 = lex2 THEN 0
   ELSE list_transform([list_transform([lex1, lex2], lambda lex: exact_key(lex))],
     lambda keys: order_of(keys[1], keys[2]))[1] END;
 CREATE MACRO amount_order(x, y) AS CASE WHEN both_whole(x, y) THEN order_of(x.u, y.u)
@@ -111,7 +115,7 @@ CREATE MACRO amount_order(x, y) AS CASE WHEN both_whole(x, y) THEN order_of(x.u,
     WHEN z.c = {DOUBLE} OR z.u IS NULL OR z.v IS NULL THEN double_order(z.m, z.n)
     ELSE order_of(z.u, z.v) END)[1] END;
 CREATE MACRO trimmed(x) AS CASE WHEN x.s > 0 THEN decimal_amount(amount_text(x)) ELSE x END;
-CREATE MACRO is_short(x) AS x.s = 0 AND x.u BETWEEN -{_EXACT_DOUBLE} AND {_EXACT_DOUBLE};
+CREATE MACRO is_short(x) AS x.s = 0 AND x.u BETWEEN -{EXACT_DOUBLE} AND {EXACT_DOUBLE};
 CREATE MACRO high_part(x) AS CASE WHEN is_short(x) THEN 0
   ELSE x.u // ten_to(x.s) // {_UNIT} END;
 CREATE MACRO middle_part(x) AS CASE WHEN is_short(x) THEN x.u

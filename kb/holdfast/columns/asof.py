@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -86,6 +87,9 @@ _TIME = {
 
 `{name}` is the id of a term, `{chosen:column}` says of which nodes rows are made.
 """
+
+GIVEN = (RDF_TYPE, HF + "currentPhase", HF + "asOf")
+"""Predicates of which time itself gives triples, of subjects of which something is stated."""
 
 _STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
 """What all of a register's time hangs on."""
@@ -243,6 +247,30 @@ def phases_of(columns: Columns, venture: int) -> list[str]:
     return [notation for (notation,) in rows]
 
 
+def check_time(as_of: str, phases: Sequence[str]) -> None:
+    """Raise UnknownNameError unless `as_of` is a date or one of these notations of phases."""
+    if not _DATE.match(as_of):
+        if as_of not in phases:
+            raise _no_phase(as_of, sorted(phases))
+        return
+    try:
+        date(*(int(part) for part in f"{as_of}-01-01"[:10].split("-")))
+    except ValueError:
+        raise _no_date(as_of) from None
+
+
+def _no_date(as_of: str) -> UnknownNameError:
+    return UnknownNameError(f"{as_of} is not a date.", mend="Write YYYY, YYYY-MM or YYYY-MM-DD.")
+
+
+def _no_phase(as_of: str, phases: Sequence[str]) -> UnknownNameError:
+    known = f"Phases here: {', '.join(phases)}." if phases else "No venture here has phases."
+    return UnknownNameError(
+        f"{as_of} is neither a date nor a phase of any venture here.",
+        mend=f"{nearest(as_of, phases)} {known} A date is YYYY, YYYY-MM or YYYY-MM-DD.".strip(),
+    )
+
+
 def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
     """Make wall(moment), and clock(venture, phase, place, moment): when each venture is seen."""
     con = columns.con
@@ -276,9 +304,7 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
         kind = {4: "gYear", 7: "gYearMonth", 10: "date"}[len(as_of)]
         due = columns.value("SELECT last_moment_of($d, $k)", {"d": as_of, "k": XSD + kind})
         if due is None:
-            raise UnknownNameError(
-                f"{as_of} is not a date.", mend="Write YYYY, YYYY-MM or YYYY-MM-DD."
-            )
+            raise _no_date(as_of)
         con.execute(
             clock
             + """
@@ -302,9 +328,5 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
     )
     if not columns.value("SELECT count(*) FROM clock"):
         names = [n for (n,) in columns.rows("SELECT DISTINCT notation FROM phases ORDER BY 1")]
-        known = f"Phases here: {', '.join(names)}." if names else "No venture here has phases."
-        raise UnknownNameError(
-            f"{as_of} is neither a date nor a phase of any venture here.",
-            mend=f"{nearest(as_of, names)} {known} A date is YYYY, YYYY-MM or YYYY-MM-DD.".strip(),
-        )
+        raise _no_phase(as_of, names)
     con.execute("CREATE OR REPLACE TEMP TABLE wall AS SELECT max(moment) AS moment FROM clock")

@@ -69,16 +69,30 @@ os.register_at_fork(after_in_child=_renew)  # threads do not survive a fork
 
 
 @contextmanager
-def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """A block in which a statement is interrupted after so many seconds.
-
-    The order of rows does not matter in it: a LIMIT then keeps no thread waiting.
-    """
-    con.execute("SET preserve_insertion_order = false")
+def interrupted(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """A block in which what a connection runs after so many seconds is interrupted, once."""
     watch = _watch
     number = watch.begin(con, seconds)
     try:
         yield
     finally:
         watch.end(number)
+
+
+@contextmanager
+def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """A block in which a statement is interrupted after so many seconds.
+
+    The order of rows does not matter in it: a LIMIT then keeps no thread waiting.
+    """
+    con.execute("SET preserve_insertion_order = false")
+    try:
+        with interrupted(con, seconds):
+            yield
+    finally:
         con.execute("SET preserve_insertion_order = true")
+
+
+def too_deep(error: duckdb.Error) -> bool:
+    """Whether a statement failed because what it computes is nested too deeply."""
+    return "expression depth" in str(error)

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import duckdb
 
-from holdfast.columns.arithmetic import ARITHMETIC
+from holdfast.columns.arithmetic import ARITHMETIC, EXACT_DOUBLE
 from holdfast.columns.hashes import HASHES
 from holdfast.columns.moments import MOMENTS
 from holdfast.columns.names import quoted
@@ -184,6 +184,21 @@ _USUAL = (
 )
 """Terms that the parser is sure to accept, in the spelling that the serialiser gives them."""
 
+# What compares two terms of the dictionary, and the terms for which the simple way will not do.
+# A macro is written out wherever it is used, and planning that takes most of an edit's time.
+_STORED = {
+    "stored_number_order(n1, c1, lex1, n2, c2, lex2)": (
+        f"cls BETWEEN {DECIMAL} AND {DOUBLE} OR cls = {INTEGER} AND abs(num) >= {EXACT_DOUBLE}",
+        "order_of(n1, n2)",
+        "number_order(n1, c1, lex1, n2, c2, lex2)",
+    ),
+    "stored_duration_order(lex1, lex2)": (
+        f"cls BETWEEN {MONTHS} AND {DURATION}",
+        "NULL::INTEGER",
+        "duration_order(lex1, lex2)",
+    ),
+}
+
 
 class Memo(NamedTuple):
     """What `Columns` keeps beside its tables."""
@@ -196,6 +211,7 @@ class Memo(NamedTuple):
     classes: set[int]
     lower: set[int]
     last_term: int
+    simple: frozenset[str]
 
 
 class Columns:
@@ -218,7 +234,9 @@ class Columns:
         self._classes: set[int] = set()
         self._lower: set[int] = set()
         self._last_term = 0
-        self.con.execute(ARITHMETIC + MOMENTS + HASHES + _MACROS)
+        self._simple = frozenset(_STORED)
+        simply = [f"CREATE MACRO {macro} AS {way};" for macro, (_, way, _) in _STORED.items()]
+        self.con.execute("".join([ARITHMETIC, MOMENTS, HASHES, _MACROS, *simply]))
         self.con.execute(
             "CREATE TABLE terms(id BIGINT, n3 VARCHAR, cls TINYINT, lex VARCHAR, lang VARCHAR,"
             " dt VARCHAR, num DOUBLE, moment TIMESTAMP);"
@@ -384,7 +402,19 @@ class Columns:
                   FROM numbered)
             """
         ).fetchone()
-        self._last_term += int(done[0]) if done else 0
+        before, self._last_term = self._last_term, self._last_term + (int(done[0]) if done else 0)
+        self._compare_fully(before)
+
+    def _compare_fully(self, before: int) -> None:
+        """Compare terms in full where one of those numbered after `before` is such as needs it."""
+        if not self._simple or before == self._last_term:
+            return
+        macros = sorted(self._simple)
+        needed = ", ".join(f"coalesce(bool_or({_STORED[macro][0]}), false)" for macro in macros)
+        [row] = self.rows(f"SELECT {needed} FROM terms WHERE id >= {(before + 1) * 2}")
+        for macro in (macro for macro, needs in zip(macros, row, strict=True) if needs):
+            self.con.execute(f"CREATE OR REPLACE MACRO {macro} AS {_STORED[macro][2]}")
+            self._simple -= {macro}
 
     def add_terms(self, query: str, params: Mapping[str, Any] | None = None) -> None:
         """Put into the dictionary the N-Triples terms of the one-column `query` that it lacks."""
@@ -524,6 +554,7 @@ class Columns:
         return Memo(
             dict(self.predicates), self.next_triple, self.superclasses, dict(self._constants),
             dict(self._filled), set(self._classes), set(self._lower), self._last_term,
+            self._simple,
         )  # fmt: skip
 
     def keep(self) -> None:
@@ -536,7 +567,7 @@ class Columns:
         self.con.execute("ROLLBACK")
         self.changing = False
         self.predicates, self.next_triple, self.superclasses, self._constants = memo[:4]
-        self._filled, self._classes, self._lower, self._last_term = memo[4:]
+        self._filled, self._classes, self._lower, self._last_term, self._simple = memo[4:]
 
     def may_hold(self, what: str) -> bool:
         """Whether there may be triples of a predicate, or members of a class (`a <class>`)."""
@@ -554,17 +585,18 @@ class Columns:
         if predicate == RDF_TYPE:
             self._classes |= {*values}
 
-    def add(self, predicate: str, rows: str, rule: int, params: Mapping[str, Any]) -> int:
+    def add(self, predicate: str, rows: str, rule: int) -> int:
         """Add the triples (s, o, c) of the query `rows` that are new; returns how many were."""
-        return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})", params)
+        return self.add_each(predicate, f"SELECT s, o, c, {rule} AS r FROM ({rows})")
 
-    def add_each(self, predicate: str, rows: str, params: Mapping[str, Any] | None = None) -> int:
+    def add_each(self, predicate: str, rows: str) -> int:
         """The same for triples (s, o, c, r), each with the number of the rule that infers it.
 
-        One that is known already counts as new where it is now more certain than it was.
+        One that is known already counts as new where it is now more certain than it was. Where
+        several rules infer one, it is put down to the first of those that are the most certain.
         """
         start = self.next_triple
-        found, classes = self._add_better(predicate, rows, params)
+        found, classes = self._add_better(predicate, rows)
         if self._lower.intersection(classes):
             self._close_types(start)
         elif found and predicate == RDFS + "subClassOf":
@@ -586,23 +618,20 @@ class Columns:
         if cls is not None and cls in self._lower:
             self._close_types(self.next_triple - (int(done[0]) if done else 0))
 
-    def _add_better(
-        self, predicate: str, rows: str, params: Mapping[str, Any] | None
-    ) -> tuple[int, list[int]]:
+    def _add_better(self, predicate: str, rows: str) -> tuple[int, list[int]]:
         """How many triples were new or better; and the classes of those that give types."""
         table = self.table(predicate)
         start = self.next_triple
         made = (
-            f"SELECT s, o, min(c) AS c, min(r) AS r FROM ({rows}) WHERE s IS NOT NULL"
-            " AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o"
+            "SELECT s, o, best.c, best.r FROM ("
+            f"SELECT s, o, min(struct_pack(c := c, r := r)) AS best FROM ({rows})"
+            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY s, o)"
         )
         numbered = f"SELECT s, o, c, {start} + row_number() OVER (ORDER BY s, o) - 1, r"
         typing = predicate == RDF_TYPE
         classes: list[int] = []
         if predicate not in self._filled and not typing:
-            done = self.con.execute(
-                f"INSERT INTO {table} {numbered} FROM ({made})", dict(params or {})
-            ).fetchone()
+            done = self.con.execute(f"INSERT INTO {table} {numbered} FROM ({made})").fetchone()
             found = int(done[0]) if done else 0
         else:
             self.con.execute(
@@ -611,8 +640,7 @@ class Columns:
                 SELECT made.*, known.s IS NOT NULL AS better
                 FROM ({made}) AS made LEFT JOIN {table} AS known USING (s, o)
                 WHERE known.s IS NULL OR made.c < known.c
-                """,
-                dict(params or {}),
+                """
             )
             kinds = "coalesce(list(DISTINCT o), [])" if typing else "[]"
             found, better, classes = self.rows(
@@ -662,7 +690,6 @@ class Columns:
             FROM {quoted(RDF_TYPE)} AS typed JOIN above ON above.low = typed.o
             WHERE typed.t >= {start} AND above.high % 2 = 0
             """,
-            None,
         )
 
     # -- reading ---------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from holdfast.compile.owl import (
     contradictions_sql,
     live,
     read_axioms,
+    unfolded,
 )
 from holdfast.compile.patterns import Dataset
 from holdfast.compile.plan import Plan, Refusal
@@ -54,4 +55,5 @@ __all__ = [
     "template_ends",
     "template_keys",
     "to_json",
+    "unfolded",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -212,9 +213,20 @@ _OF_COUNTS: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp.
 
 
 def _arithmetic(node: CompValue, value: Callable[[Any], Value]) -> Value:
+    """What is computed from left to right; a run of one operator is folded, so that a long sum is
+    no deeper than a short one. x - y is x + -y there."""
     result = value(node.expr)
-    for operator, operand in zip(node.op, node.other, strict=True):
-        result = Amount(_computed(str(operator), result, value(operand)))
+    steps = zip(map(str, node.op), node.other, strict=True)
+    for operator, run in groupby(steps, lambda step: step[0].replace("-", "+")):
+        several = list(run)
+        if len(several) == 1:
+            result = Amount(_computed(several[0][0], result, value(several[0][1])))
+            continue
+        amounts = [result.amount()]
+        for sign, operand in several:
+            amount = value(operand).amount()
+            amounts.append(sql.call("amount_negated", amount) if sign == "-" else amount)
+        result = Amount(sql.folded(amounts, _OPERATIONS[operator]))
     return result
 
 

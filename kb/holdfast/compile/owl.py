@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -295,8 +295,8 @@ def construct_of(
     """An inferring axiom as a CONSTRUCT query, and the subject and object of what it concludes.
 
     These are ?one and ?other, or terms: those of the axiom, or what `bound` has for one of the two.
-    `names` are the N-Triples texts of its terms. None where it is about what has no name, or is not
-    of a kind that a query says.
+    `names` are the N-Triples texts of its terms. None where it is about what has no name, comes to
+    itself, or is not of a kind that a query says.
     """
     atoms, where = axiom.all_atoms()
     constants = {f"k{n}": names.get(term, "_:") for n, term in enumerate(axiom.constants)}
@@ -338,9 +338,80 @@ def construct_of(
             said.append(f"FILTER(!isLiteral({shown[0]}))")
         if kind == "other":
             said.append(f"FILTER(!sameTerm({shown[0]}, {shown[1]}))")
-    text = f"CONSTRUCT {{ {ends[0]} <{axiom.target}> {ends[1]} }} WHERE {{ {' '.join(said)} }}"
-    nameless = "_:" in text or not atoms
-    return None if nameless else (text, tuple(ends))
+    concluded = f"{ends[0]} <{axiom.target}> {ends[1]}"
+    text = f"CONSTRUCT {{ {concluded} }} WHERE {{ {' '.join(said)} }}"
+    if "_:" in text or not atoms or f"{concluded} ." in said:
+        return None
+    return text, tuple(ends)
+
+
+UNFOLDED = 200
+"""How many axioms are made at most by unfolding."""
+
+
+def unfolded(axioms: Sequence[Axiom]) -> list[Axiom]:
+    """The axioms that read and conclude of named classes alone.
+
+    An axiom that reads membership of a class without a name, a restriction for instance, is put
+    together with each that concludes it, so that what it comes to is said in named terms: `Clinic`
+    for whatever heals a patient. What concludes membership of a nameless class, or comes to itself,
+    is left out.
+    """
+    makers: dict[str, list[Axiom]] = {}
+    for axiom in axioms:
+        makers.setdefault(axiom.found, []).append(axiom)
+    found: list[Axiom] = []
+    waiting: list[tuple[Axiom, tuple[Axiom, ...]]] = [
+        (axiom, (axiom,)) for axiom in axioms if not _nameless(axiom.found)
+    ]
+    for axiom, through in waiting:
+        place = next((n for n, atom in enumerate(axiom.atoms) if _nameless(atom.key)), None)
+        if place is None:
+            found.append(axiom)
+        elif len(waiting) < len(axioms) + UNFOLDED:
+            waiting += [
+                (_put_together(axiom, place, inner), (*through, inner))
+                for inner in makers.get(axiom.atoms[place].key, ())
+                if inner not in through
+            ]
+    return list(dict.fromkeys(found))
+
+
+def _nameless(key: str) -> bool:
+    return key.startswith("a _:")
+
+
+def _put_together(outer: Axiom, place: int, inner: Axiom) -> Axiom:
+    """An axiom that has, for the membership which `outer` reads at a place, what `inner` reads."""
+    rest = (*outer.atoms[:place], *outer.atoms[place + 1 :])
+    shift = len(outer.constants)
+
+    def within(text: str) -> str:
+        text = re.sub(r"\ba(\d+)\.", lambda a: f"a{int(a[1]) + len(rest)}.", text)
+        return re.sub(r"\{k(\d+)\}", lambda k: f"{{k{int(k[1]) + shift}}}", text)
+
+    def around(text: str) -> str:
+        def end(found: re.Match[str]) -> str:
+            number = int(found[1])
+            if number == place:
+                return within(inner.head[0])
+            return f"a{number - (number > place)}.{found[2]}"
+
+        return re.sub(r"\ba(\d+)\.([so])", end, text)
+
+    conditions = [part for text in outer.where for part in text.split(" AND ")]
+    return replace(
+        outer,
+        atoms=(*rest, *inner.atoms),
+        where=(
+            *(around(text) for text in conditions if not text.startswith(f"a{place}.o ")),
+            *map(within, inner.where),
+        ),
+        head=tuple(map(around, outer.head)),
+        constants=(*outer.constants, *inner.constants),
+        given=(*outer.given, *inner.given),
+        said=f"{outer.said}; owl:{inner.rule} {inner.said}",
+    )
 
 
 _CONDITION = re.compile(r"(a\d+\.[so]) (=|<>|% 2 =) (a\d+\.[so]|\{k\d+\}|\d+)")
@@ -447,6 +518,14 @@ def _of_classes(schema: Schema, make: _Maker, *, every: bool) -> Iterator[Axiom]
             yield make(
                 "cax-sco", RDF_TYPE, [typed(given.s)], members, (given,), where=("a0.o = {k0}",),
                 constants=(given.s, given.o), cls=given.o,
+            )  # fmt: skip
+    for given in schema.given(OWL + "equivalentClass") if every else ():
+        for rule, low, high in (
+            ("cax-eqc1", given.s, given.o), ("cax-eqc2", given.o, given.s)
+        ):  # fmt: skip
+            yield make(
+                rule, RDF_TYPE, [typed(low)], members, (given,), where=("a0.o = {k0}",),
+                constants=(low, high), cls=high,
             )  # fmt: skip
     for cls, parts, stated in schema.listed("intersectionOf"):
         told = [part for part in dict.fromkeys(parts) if part != schema.thing]

@@ -80,9 +80,7 @@ def compile_path(path: Any, tables: Tables, ends: Ends = _ANY) -> exp.Select:
         return result
     if isinstance(path, AlternativePath):
         alias = tables.alias()
-        branches: exp.Query = compile_path(path.args[0], tables, ends)
-        for branch in path.args[1:]:
-            branches = exp.union(branches, compile_path(branch, tables, ends), distinct=False)
+        branches = sql.together([compile_path(branch, tables, ends) for branch in path.args])
         return _all(alias, tables).from_(sql.derived(branches, alias))
     if isinstance(path, MulPath):
         return _repeated(path, tables, ends)
@@ -147,7 +145,7 @@ def _repeated(path: MulPath, tables: Tables, ends: Ends) -> exp.Select:
     else:
         result = _closure(edges, tables)
     if path.zero:
-        result = exp.union(result, _itself(tables, ends), distinct=False)
+        result = sql.together([result, _itself(tables, ends)])
     alias = tables.alias()
     pairs = _all(alias, tables).from_(sql.derived(result, alias))
     if tables.lineage:
@@ -205,14 +203,10 @@ def _itself(tables: Tables, ends: Ends) -> exp.Query:
             tables.nodes_table(node) if ends.nodes is None else sql.derived(ends.nodes.copy(), node)
         )
         return pair(sql.column(node, "n")).from_(source)
-    query: exp.Query | None = None
-    for term in ends.terms:
-        more = pair(exp.cast(term.copy(), "BIGINT"))
-        if tables.by_graph:
-            more = more.from_(tables.graphs_table(node))
-        query = more if query is None else exp.union(query, more, distinct=False)
-    assert query is not None
-    return query
+    pairs = [pair(exp.cast(term.copy(), "BIGINT")) for term in ends.terms]
+    if tables.by_graph:
+        pairs = [one.from_(tables.graphs_table(node)) for one in pairs]
+    return sql.together(pairs)
 
 
 def _negated(path: NegatedPath, tables: Tables) -> exp.Select:
@@ -238,5 +232,5 @@ def _negated(path: NegatedPath, tables: Tables) -> exp.Select:
     ).from_(sql.derived(edges(against), inner))  # fmt: skip
     if not along:
         return turned
-    both = exp.union(edges(along), turned, distinct=False)
+    both = sql.together([edges(along), turned])
     return _all(alias, tables).from_(sql.derived(both, alias))

@@ -782,7 +782,7 @@ class Compilation:
                 columns.append(sql.named(value, f"v_{name}"))
             return relation.over([*columns, *relation.solution(lineage=self.lineage)])
 
-        return self.of_query(_both_of(branch(one), branch(other)), held)
+        return self.of_query(sql.together([branch(one), branch(other)]), held)
 
     def _minus(self, node: CompValue) -> Relation:
         one, other = self.pattern(node.p1), self.pattern(node.p2)
@@ -1241,7 +1241,7 @@ class Compilation:
 
     def _table_of_values(self, rows: list[dict[Any, Any]]) -> Relation:
         names = list(dict.fromkeys(name for row in rows for name in row))
-        branches: exp.Query | None = None
+        branches: list[exp.Query] = []
         nothing = Relation({}, {})
         for row in rows:
             columns: list[SQL] = []
@@ -1253,9 +1253,8 @@ class Compilation:
                     else exp.null()
                 )
                 columns.append(sql.named(exp.cast(value, "BIGINT"), f"v_{name}"))
-            branch = nothing.over([*columns, *nothing.solution(lineage=self.lineage)])
-            branches = branch if branches is None else _both_of(branches, branch)
-        if branches is None:
+            branches.append(nothing.over([*columns, *nothing.solution(lineage=self.lineage)]))
+        if not branches:
             none = nothing.over(nothing.solution(lineage=self.lineage))
             none.set("where", exp.Where(this=exp.false()))
             return self.of_query(none, {})
@@ -1266,7 +1265,7 @@ class Compilation:
             )
             for name in names
         }
-        return self.of_query(branches, held)
+        return self.of_query(sql.together(branches), held)
 
     def _group(self, node: CompValue) -> Relation:
         return self.pattern(node.p)
@@ -1689,10 +1688,6 @@ def _parts_of(relation: Relation) -> int:
         groups = [group for group in groups if not group & named]
         groups += [set().union(*touched)] if touched else []
     return len(groups)
-
-
-def _both_of(one: exp.Query, other: exp.Query) -> exp.Query:
-    return exp.Union(this=one, expression=other, distinct=False)
 
 
 def _if_any(query: exp.Select) -> None:

@@ -86,6 +86,15 @@ def cases(*pairs: tuple[SQL, SQL], otherwise: SQL | None = None) -> SQL:
     return tree.else_(otherwise) if otherwise is not None else tree
 
 
+def together(queries: Sequence[exp.Query]) -> exp.Query:
+    """UNION ALL of some queries, as a tree no deeper than need be."""
+    if len(queries) == 1:
+        return queries[0]
+    half = len(queries) // 2
+    one, other = together(queries[:half]), together(queries[half:])
+    return exp.Union(this=one, expression=other, distinct=False)
+
+
 def once(value: SQL, name: str, body: Callable[[SQL], SQL]) -> SQL:
     """What `body` makes of a value that stands in the query once, however often `body` uses it.
 
@@ -94,6 +103,16 @@ def once(value: SQL, name: str, body: Callable[[SQL], SQL]) -> SQL:
     made = exp.Lambda(this=body(exp.column(name)), expressions=[exp.to_identifier(name)])
     listed = call("list_transform", exp.Array(expressions=[value]), made)
     return call("list_extract", listed, number(1))
+
+
+def folded(values: Sequence[SQL], macro: str) -> SQL:
+    """What a macro of two makes of the first value and the second, of that and the third, …"""
+    names = ("x", "y")
+    made = exp.Lambda(
+        this=call(macro, *(exp.column(name) for name in names)),
+        expressions=[exp.to_identifier(name) for name in names],
+    )
+    return call("list_reduce", exp.Array(expressions=list(values)), made)
 
 
 def record(**fields: SQL) -> SQL:

@@ -17,6 +17,7 @@ from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 from sqlglot import exp
 
+from holdfast.columns.arithmetic import EXACT_DOUBLE
 from holdfast.columns.terms import (
     BLANK,
     BOOLEAN,
@@ -629,19 +630,26 @@ def _numbers(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
 
 def _by_order(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
     sides = [part for side in (one, other) for part in (side.num(), side.cls(), side.lex())]
-    return _ordered(sql.call("number_order", *sides), comparison)
+    return _ordered(sql.call(_among_terms("number_order", one, other), *sides), comparison)
+
+
+def _among_terms(macro: str, one: Value, other: Value) -> str:
+    """The macro to compare two values with: for terms of the data, what does for all there are."""
+    stored = all(isinstance(side, Known) or is_whole(side) for side in (one, other))
+    return f"stored_{macro}" if stored else macro
 
 
 def is_whole(value: Value) -> bool:
     """Whether it is sure to be an integer that SQL compares and computes with as well."""
     if isinstance(value, Constant):
-        return value.kinds == {INTEGER} and abs(int(str(value.term))) < 2**53
+        return value.kinds == {INTEGER} and abs(int(str(value.term))) < EXACT_DOUBLE
     return isinstance(value, Number) and value.kind == INTEGER
 
 
 def _order_of_durations(one: Value, other: Value, comparison: type[exp.Binary]) -> SQL:
     """Neither is the less where that depends on the date: an error but for `=`."""
-    order = sql.call("duration_order", one.lex(), other.lex())
+    macro = _among_terms("duration_order", one, other)
+    order = sql.call(macro, one.lex(), other.lex())
     return order if comparison is exp.EQ else sql.call("nullif", order, sql.number(2))
 
 

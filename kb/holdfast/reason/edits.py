@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from holdfast.columns import Columns, retime
+from holdfast.columns import GIVEN, Columns, retime
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import SAME, Plan, schema_keys
@@ -103,8 +103,7 @@ class Edits:
                 continue
             plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
             if compiled.rule.kind == "inference" and self.reasoner.solved(plan, compiled.rule):
-                query, params = self._made(compiled, plan)
-                con.execute(f"INSERT INTO supports {query}", params)
+                con.execute(f"INSERT INTO supports {self._made(compiled, plan)}")
         numbers = {group: place for place, group in enumerate(self._group)}
         told = " ".join(f"WHEN {group} THEN {place}" for group, place in numbers.items())
         for predicate, value in self.reasoner.facts():
@@ -125,23 +124,18 @@ class Edits:
         """The number by which the reasoner knows the rule of a support."""
         return number if number < 0 else self._group[number]
 
-    def _made(self, compiled: CompiledRule, plan: Plan) -> tuple[str, dict[str, int]]:
+    def _made(self, compiled: CompiledRule, plan: Plan) -> str:
         """A query for the supports that the solutions in `answers` come to."""
         number = self._number[compiled.rule.id]
         branches: list[str] = []
-        params: dict[str, int] = {}
-        for place, template in enumerate(compiled.templates):
+        for template in compiled.templates:
             node = "a.v_s AS node" if compiled.axioms else "a.v_this AS node"
-            rows, own = self.reasoner.template_rows(template, plan, "answers", node)
-            for key, value in own.items():
-                rows = rows.replace(f"${key}::", f"${key}{place}::")
-                params[f"{key}{place}"] = value
+            rows = self.reasoner.template_rows(template, plan, "answers", node)
             predicate = self._predicate(template.predicate)
             branches.append(f"SELECT node, {predicate}::BIGINT AS p, s, o, c FROM ({rows})")
         return (
             f"SELECT {number}, node, p, s, o, min(c) FROM ({' UNION ALL '.join(branches)})"
-            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY node, p, s, o",
-            params,
+            " WHERE s IS NOT NULL AND o IS NOT NULL AND s % 2 = 0 GROUP BY node, p, s, o"
         )
 
     def _predicate(self, iri: str) -> int:
@@ -258,14 +252,16 @@ class Edits:
         typing = self.columns.predicates[RDF_TYPE]
         typed = {subject for subject, _ in by_predicate.pop(typing, ())}
         if typed:
-            which = f"p = {typing} AND s IN ({', '.join(map(str, typed))})"
-            self._settle_types(self._wanted(which)[typing], typed)
+            which = f"p = {typing} AND s IN ({_each(typed)})"
+            wanted = self._wanted(which, {(typing, subject) for subject in typed})
+            self._settle_types(wanted[typing], typed)
         if not by_predicate:
             return
         listed = [(p, s, o) for p, pairs in by_predicate.items() for s, o in pairs]
         wanted = self._wanted(
             f"p IN ({_each(p for p, _, _ in listed)}) AND s IN ({_each(s for _, s, _ in listed)})"
-            f" AND (p, s, o) IN ({_listed(listed)})"
+            f" AND (p, s, o) IN ({_listed(listed)})",
+            {(p, s) for p, s, _ in listed},
         )
         for predicate in sorted(by_predicate):
             self._write(self._iri(predicate), by_predicate[predicate], wanted[predicate])
@@ -277,17 +273,33 @@ class Edits:
             self.columns.table(str(iri))
         return self._iris[predicate]
 
-    def _wanted(self, which: str) -> dict[int, dict[Pair, Pair]]:
-        """The triples that should be there, each with its certainty and rule, by predicate."""
+    def _wanted(self, which: str, places: set[Pair]) -> dict[int, dict[Pair, Pair]]:
+        """The triples that should be there, each with its certainty and rule, by predicate.
+
+        `places` are their predicates and subjects.
+        """
         found: dict[int, dict[Pair, Pair]] = defaultdict(dict)
+        ways = [f"SELECT p, s, o, c, rule FROM supports WHERE {which}"]
+        if self._may_be_seen(places):
+            ways.append(f"SELECT p, s, o, c, r FROM visible WHERE {which}")
         for predicate, subject, value, certainty, rule in self.columns.rows(
-            f"SELECT p, s, o, c, r FROM visible WHERE {which} UNION ALL"
-            f" SELECT p, s, o, c, rule FROM supports WHERE {which}"
+            " UNION ALL ".join(ways)
         ):
             ground = certainty, self._ruling(rule)
             known = found[predicate].get((subject, value), ground)
             found[predicate][subject, value] = min(known, ground)
         return found
+
+    def _may_be_seen(self, places: set[Pair]) -> bool:
+        """Whether any of these predicates and subjects may be in `visible`, which takes longer."""
+        stated = self.columns.rows(
+            f"SELECT DISTINCT p, s FROM quads WHERE s IN ({_each(s for _, s in places)})"
+        )
+        subjects = {subject for _, subject in stated}
+        given = {self.columns.predicates.get(iri) for iri in GIVEN}
+        return not places.isdisjoint(stated) or any(
+            predicate in given and subject in subjects for predicate, subject in places
+        )
 
     def _settle_types(self, wanted: dict[Pair, Pair], nodes: set[int]) -> None:
         for (node, cls), (certainty, _) in list(wanted.items()):
@@ -441,7 +453,6 @@ class Edits:
             plan = plan.among(nodes)
         now: dict[tuple[int, int, int, int], int] = {}
         judges = compiled.rule.kind == "judgement"
-        params: dict[str, int] = {}
         if self.reasoner.solved(plan, compiled.rule):
             if judges:
                 query = self._judged(compiled, plan)
@@ -449,8 +460,8 @@ class Edits:
                 for name, kind in plan.columns:
                     if kind == "n3":
                         columns.add_terms(f"SELECT {column_of(name)} FROM answers")
-                query, params = self._made(compiled, plan)
-            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query, params)}
+                query = self._made(compiled, plan)
+            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query)}
         altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}
         if not altered:
             return []

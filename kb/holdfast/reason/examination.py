@@ -10,7 +10,7 @@ import duckdb
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import deadline
+from holdfast.columns.deadline import deadline, too_deep
 from holdfast.columns.names import quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import Refusal
@@ -80,6 +80,8 @@ class Examination:
     def execute(self, node: Identifier, found: ShapePlan, table: str, focus: str = "") -> int:
         """Put what a plan gives into a temporary table; returns the number of rows."""
         plan, columns = found.plan, self.columns
+        read = [f"<{name}>" for name in plan.tables if not name.startswith(SHAPES_TABLE)]
+        columns.learn([*read, *plan.constants.values()])
         for name in sorted(plan.tables):
             if name.startswith(SHAPES_TABLE):
                 self._load_shapes(name)
@@ -92,7 +94,6 @@ class Examination:
             self._list_nodes()
         for name, pattern in found.regexes:
             self._match(name, pattern)
-        columns.learn(plan.constants.values())
         bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
         for name, query in found.stages:
             self._make(node, name, query, bound, focus)
@@ -121,6 +122,8 @@ class Examination:
                 node, f"was not done within {limits.seconds:g} seconds (--max-seconds)"
             ) from None
         except duckdb.Error as error:
+            if too_deep(error):  # as where compiling it goes too deep
+                raise RecursionError from error
             raise ShapeError(
                 f"the plan of {self.shapes.describe(node)} failed: {str(error).splitlines()[0]}.",
                 where=self.shapes.place(node),
@@ -245,7 +248,7 @@ class Examination:
 
     def add(self, predicate: str, rows: str, rule: int) -> int:
         """Add the triples (s, o, c) of a query that are new; returns how many were."""
-        added = self.columns.add(predicate, rows, rule, {})
+        added = self.columns.add(predicate, rows, rule)
         if predicate == RDF_TYPE:
             self.forget_types()
         return added

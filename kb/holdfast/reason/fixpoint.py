@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 from rdflib import Variable
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import deadline
+from holdfast.columns.deadline import deadline, too_deep
 from holdfast.columns.names import column_of, quoted
 from holdfast.compile import (
     SAME,
@@ -50,6 +50,9 @@ NO_PARAMS: Mapping[str, int] = MappingProxyType({})
 
 MOST_ABREAST = 4
 """How many plans run at a time, where there are as many threads."""
+
+MOST_WAITING = 500_000
+"""How many solutions and findings wait for those of other rules, to be added with them."""
 
 MAKING = 20
 """In how many rounds running a recursive stratum may make new terms."""
@@ -187,6 +190,12 @@ def refused(rule: Rule, refusal: Refusal) -> RuleError:
     )
 
 
+def _count(made: duckdb.DuckDBPyConnection) -> int:
+    """How many rows a statement put into a table."""
+    row = made.fetchone()
+    return int(row[0]) if row else 0
+
+
 def _reads_all(plan: Plan) -> bool:
     """Whether a plan reads the triples of every predicate, or all nodes."""
     return '"*" ' in plan.sql or '"*nodes" ' in plan.sql
@@ -195,6 +204,15 @@ def _reads_all(plan: Plan) -> bool:
 def _reads_findings(plan: Plan) -> bool:
     """Whether a plan reads what findings say of themselves."""
     return bool(_FINDING_TABLES & plan.tables) or _FINDING in plan.constants.values()
+
+
+class Made(NamedTuple):
+    """What a rule came to: its solutions, or its findings, in a table of so many rows."""
+
+    compiled: CompiledRule
+    plan: Plan
+    table: str
+    rows: int
 
 
 class Rounds:
@@ -329,33 +347,32 @@ class Reasoner:
         held = self.columns.may_hold
         others = [c for c in stratum if c not in alone and all(map(held, c.plan.needs))]
         tasks = [self._task(place, compiled) for place, compiled in enumerate(others)]
-        found = abreast(self.columns.con, tasks, self._abreast)
-        for place, (compiled, answers) in enumerate(zip(others, found, strict=True)):
-            if answers and compiled.rule.kind == "judgement":
-                self._judge(compiled, f'"judged {place}"')
-            elif answers:
-                self._infer(compiled, compiled.plan, f'"answers {place}"')
-            self.columns.con.execute(
-                f'DROP TABLE IF EXISTS "answers {place}"; DROP TABLE IF EXISTS "judged {place}"'
-            )
-            yield compiled
+        waiting: list[Made] = []
+        for made in abreast(self.columns.con, tasks, self._abreast):
+            waiting.append(made)
+            if sum(made.rows for made in waiting) > MOST_WAITING:
+                self._conclude(waiting)
+                waiting.clear()
+            yield made.compiled
+        self._conclude(waiting)
 
-    def _task(self, place: int, compiled: CompiledRule) -> Task[int]:
-        """What puts the findings that a rule comes to into the table "judged <place>", or its
-        solutions into "answers <place>", and tells how many solutions there are."""
+    def _task(self, place: int, compiled: CompiledRule) -> Task[Made]:
+        """What puts the findings that a rule comes to, or the solutions of one that infers, into
+        the table "made <place>"."""
         plan, rule = compiled.plan, compiled.rule
         for predicate in sorted(plan.tables):
             self.columns.table(predicate)
         used = self._bound(plan, {}, rule)
         judges = rule.kind == "judgement"
+        table = f'"made {place}"'
         findings = self._findings_of(compiled, plan) if judges else ""
 
-        def run(con: duckdb.DuckDBPyConnection) -> int:
-            table = "TEMP TABLE answers" if judges else f'TABLE "answers {place}"'
-            made = self._solve(con, table, plan, used, rule)
-            if made and judges:
-                con.execute(f'CREATE OR REPLACE TABLE "judged {place}" AS {findings}')
-            return made
+        def run(con: duckdb.DuckDBPyConnection) -> Made:
+            solved = "TEMP TABLE answers" if judges else f"TABLE {table}"
+            rows = self._solve(con, solved, plan, used, rule)
+            if judges:
+                rows = _count(con.execute(f"CREATE OR REPLACE TABLE {table} AS {findings}"))
+            return Made(compiled, plan, table, rows)
 
         return run
 
@@ -369,11 +386,9 @@ class Reasoner:
         begin = perf_counter()
         answers = self.solved(plan, compiled.rule, params)
         if answers:
-            if compiled.rule.kind == "judgement":
-                self.judged(compiled, plan)
-                self._judge(compiled, "judged")
-            else:
-                self._infer(compiled, plan, "answers")
+            judges = compiled.rule.kind == "judgement"
+            rows = self.judged(compiled, plan) if judges else answers
+            self._conclude([Made(compiled, plan, "judged" if judges else "answers", rows)])
         if spent:
             spent.seconds += perf_counter() - begin
             spent.runs += 1
@@ -433,11 +448,13 @@ class Reasoner:
         columns = self.columns
         try:
             with deadline(con, columns.limits.seconds):
-                done = con.execute(
-                    f"CREATE OR REPLACE {table} AS"
-                    f" SELECT * FROM ({plan.sql}) LIMIT {self.rows + 1}",
-                    dict(used),
-                ).fetchone()
+                made = _count(
+                    con.execute(
+                        f"CREATE OR REPLACE {table} AS"
+                        f" SELECT * FROM ({plan.sql}) LIMIT {self.rows + 1}",
+                        dict(used),
+                    )
+                )
         except duckdb.InterruptException as error:
             raise self._unbounded(
                 rule, f"was not done within {columns.limits.seconds:g} seconds", "--max-seconds"
@@ -447,12 +464,16 @@ class Reasoner:
                 rule, "needs more memory than is allowed", "--memory-limit"
             ) from error
         except duckdb.Error as error:
+            if too_deep(error):
+                raise RuleError(
+                    f"{f'rule {rule.id}' if rule else 'the pattern'} is nested too deeply.",
+                    where=rule.place() if rule else "", mend="Take it apart into several.",
+                ) from None  # fmt: skip
             what = f"the plan of rule {rule.id} failed" if rule else "the plan of the query failed"
             raise RuleError(
                 f"{what}: {str(error).splitlines()[0]}", where=rule.place() if rule else "",
                 mend="This is a fault in Holdfast's compiler; please report the rule.",
             ) from error  # fmt: skip
-        made = int(done[0]) if done else 0
         if made > self.rows:
             raise self._unbounded(rule, f"has more than {self.rows:,} answers", "--max-rows")
         return made
@@ -499,7 +520,6 @@ class Reasoner:
                 f"SELECT a.node AS s, b.node AS o, {certainty}::TINYINT AS c"
                 " FROM equals a JOIN equals b USING (place) WHERE a.node <> b.node",
                 number,
-                {},
             )
 
     def _too_many_equal(self, members: Sequence[int]) -> RuleError:
@@ -542,21 +562,33 @@ class Reasoner:
             ' WHERE n NOT IN (SELECT n FROM "*nodes")'
         )
 
-    def _infer(self, compiled: CompiledRule, plan: Plan, answers: str) -> None:
-        for name, kind in plan.columns:
-            if kind == "n3":
-                self.columns.add_terms(f"SELECT {column_of(name)} FROM {answers}")
-        for template in compiled.templates:
-            rows, params = self.template_rows(template, plan, answers)
-            self.columns.add(template.predicate, rows, self.number[compiled.rule.id], params)
+    def _conclude(self, made: Sequence[Made]) -> None:
+        """Add what rules infer and find, in their order; their tables are then gone."""
+        found = [each for each in made if each.rows]
+        self._infer([each for each in found if each.compiled.rule.kind != "judgement"])
+        self._judge([each for each in found if each.compiled.rule.kind == "judgement"])
+        self.columns.con.execute("".join(f"DROP TABLE {each.table};" for each in made))
 
-    def template_rows(
-        self, template: Template, plan: Plan, table: str, extra: str = ""
-    ) -> tuple[str, dict[str, int]]:
+    def _infer(self, made: Sequence[Made]) -> None:
+        """Add the triples that rules make of their solutions."""
+        rows: dict[str, list[str]] = {}
+        for compiled, plan, table, _ in made:
+            for name, kind in plan.columns:
+                if kind == "n3":
+                    self.columns.add_terms(f"SELECT {column_of(name)} FROM {table}")
+            own = self.number[compiled.rule.id]
+            for template in compiled.templates:
+                triples = self.template_rows(template, plan, table)
+                rows.setdefault(template.predicate, []).append(
+                    f"SELECT s, o, c, {own} AS r FROM ({triples})"
+                )
+        for predicate, ways in rows.items():
+            self.columns.add_each(predicate, " UNION ALL ".join(ways))
+
+    def template_rows(self, template: Template, plan: Plan, table: str, extra: str = "") -> str:
         """A query for the triples (s, o, c) that a template makes of the solutions in `table`."""
         kinds = dict(plan.columns)
         joins: list[str] = []
-        params: dict[str, int] = {}
 
         def side(term: object, letter: str) -> str:
             if isinstance(term, Variable):
@@ -565,48 +597,55 @@ class Reasoner:
                     return f"a.{column_of(name)}"
                 joins.append(f" LEFT JOIN terms n_{letter} ON n_{letter}.n3 = a.{column_of(name)}")
                 return f"n_{letter}.id"
-            params[letter] = self.columns.id_of(n3_of(term))  # type: ignore[arg-type]
-            return f"${letter}::BIGINT"
+            return f"{self.columns.id_of(n3_of(term))}::BIGINT"  # type: ignore[arg-type]
 
         subject, value = side(template.subject, "s"), side(template.value, "o")
         more = f", {extra}" if extra else ""
-        return (
-            f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}",
-            params,
-        )
+        return f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}"
 
-    def _judge(self, compiled: CompiledRule, found: str) -> None:
-        """Add the findings of a table with the columns of `judged`."""
-        con, number = self.columns.con, self.number[compiled.rule.id]
-        if self._fresh and number not in self._judged:
-            node = self.columns.append_iris(f"SELECT n, iri FROM {found}", 0)
-            judged = found
-        else:
-            self.columns.add_iris(f"SELECT iri FROM {found}")
-            self._known = True
-            node, judged = "id", f"{found} JOIN terms ON n3 = '<' || iri || '>'"
-        rows = (
-            f"SELECT {self._found} + n AS n, {node} AS node, {number} AS rule, venture, basis,"
-            f" '{compiled.rule.effect}' AS effect, c, value, bindings FROM {judged}"
-        )
-        if number in self._judged:  # in a recursive stratum what was found may be found again
-            con.execute(
-                f"CREATE OR REPLACE TEMP TABLE again AS {rows};"
-                "DELETE FROM findings USING again"
-                " WHERE findings.node = again.node AND findings.c > again.c"
+    def _judge(self, made: Sequence[Made]) -> None:
+        """Add the findings that rules have made: tables as `judged` makes them."""
+        con = self.columns.con
+        numbers = {self.number[compiled.rule.id] for compiled, _, _, _ in made}
+        tables: list[str] = []
+        before = self._found
+        for compiled, _, table, rows in made:
+            tables.append(
+                f"SELECT {self._found} + n AS n, {self.number[compiled.rule.id]} AS rule, venture,"
+                f" basis, '{compiled.rule.effect}' AS effect, c, value, bindings, iri FROM {table}"
             )
-            rows = "SELECT * FROM again WHERE node NOT IN (SELECT node FROM findings)"
-        self._judged.add(number)
-        done = con.execute(f"INSERT INTO findings {rows}").fetchone()
-        self._found += int(done[0]) if done else 0
+            self._found += rows
+        if not tables:
+            return
+        found = f"({' UNION ALL '.join(tables)})"
+        if self._fresh and not numbers & self._judged:
+            node = self.columns.append_iris(f"SELECT n, iri FROM {found}", before)
+            con.execute(
+                f"INSERT INTO findings BY NAME SELECT * EXCLUDE (iri), {node} AS node FROM {found}"
+            )
+        else:  # in a recursive stratum what was found may be found again
+            self.columns.add_iris(f"SELECT iri FROM {found}")
+            con.execute(
+                "CREATE OR REPLACE TEMP TABLE again AS SELECT found.* EXCLUDE (iri), id AS node"
+                f" FROM {found} AS found JOIN terms ON n3 = '<' || iri || '>';"
+                "DELETE FROM findings USING again"
+                " WHERE findings.node = again.node AND findings.c > again.c;"
+                "INSERT INTO findings BY NAME"
+                " FROM again WHERE node NOT IN (SELECT node FROM findings)"
+            )
+            self._known = True
+        self._judged |= numbers
 
-    def judged(self, compiled: CompiledRule, plan: Plan) -> None:
+    def judged(self, compiled: CompiledRule, plan: Plan) -> int:
         """Put the findings that the solutions in `answers` come to into the table `judged`.
 
-        Its columns are n, counting from 1, venture, basis, c, value, bindings and iri.
+        Its columns are n, counting from 1, venture, basis, c, value, bindings and iri. Returns how
+        many there are.
         """
         findings = self._findings_of(compiled, plan)
-        self.columns.con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {findings}")
+        return _count(
+            self.columns.con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {findings}")
+        )
 
     def _findings_of(self, compiled: CompiledRule, plan: Plan) -> str:
         """The query for the table `judged` over the table `answers`."""

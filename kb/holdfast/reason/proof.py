@@ -203,7 +203,7 @@ class Proofs:
             return
         table, plan, templates = self._lineage(number)
         for template in templates:
-            rows, params = self.reasoner.template_rows(template, plan, table, "a.l")
+            rows = self.reasoner.template_rows(template, plan, table, "a.l")
             predicate = self.columns.predicates.get(template.predicate, -1)
             self.columns.con.execute(
                 f"""
@@ -215,8 +215,7 @@ class Proofs:
                     AND f.p = {predicate} AND f.r = {number}
                   WHERE list_max(made.l) < f.t AND made.c <= f.c)
                 QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
-                """,
-                params,
+                """
             )
 
     def _trace_sameness(self, number: int) -> None:

@@ -41,7 +41,9 @@ from holdfast.compile import (
     meets,
     read_axioms,
     reads_of,
+    unfolded,
 )
+from holdfast.compile.schema import Atom
 from holdfast.compile.values import n3_of
 from holdfast.queries import names_in
 from holdfast.reason.fixpoint import Reasoner
@@ -170,6 +172,11 @@ class _Value:
 _Row = dict[str, _Value]
 
 
+def _asked(triple: _Triple, row: _Row) -> str:
+    """A triple as it is sought, so that what is asked for a second time is known."""
+    return " ".join(row[str(t)].n3 if str(t) in row else t.n3() for t in triple)
+
+
 @dataclass(frozen=True)
 class _Told:
     """An axiom that a query says as well; `names` are the texts of its terms."""
@@ -194,6 +201,19 @@ class _Told:
         return replace(made.as_rule(), id=self.axiom.id, query=self.query(bound)[0])
 
 
+def _equal(predicate: str, end: str, cls: int | None = None) -> Axiom:
+    """eq-rep-s or eq-rep-o for one predicate, and for one class where that is rdf:type."""
+    other = "so".replace(end, "")
+    heads = {end: f"a1.{end}", other: f"a0.{other}" if cls is None else "{k0}"}
+    typed = () if cls is None else ("a0.o = {k0}",)
+    return Axiom(
+        rule=f"eq-rep-{end}", target=predicate, said=OWL + "sameAs",
+        atoms=(Atom(predicate, predicate), Atom(OWL + "sameAs", OWL + "sameAs")),
+        where=(f"a1.{other} = a0.{end}", *typed), head=(heads["s"], heads["o"]),
+        constants=() if cls is None else (cls,), given=(),
+    )  # fmt: skip
+
+
 def _axioms_of(reasoner: Reasoner) -> list[_Told]:
     columns = reasoner.columns
     derived = [
@@ -202,7 +222,8 @@ def _axioms_of(reasoner: Reasoner) -> list[_Told]:
         if compiled.axioms and compiled.axioms.rule.startswith("scm-")
     ]
     axioms = read_axioms(columns, derived=derived, vocabulary=False, classes=True)
-    listed = [axiom for axiom in axioms.inferring if not axiom.rule.startswith(("scm-", "eq-"))]
+    inferring = [one for one in axioms.inferring if not one.rule.startswith(("scm-", "eq-"))]
+    listed = unfolded(inferring)
     terms = {term for axiom in listed for term in axiom.constants}
     terms |= {t for axiom in listed for given in axiom.given for t in (given.s, given.o)}
     names = dict(
@@ -211,11 +232,7 @@ def _axioms_of(reasoner: Reasoner) -> list[_Told]:
             {"i": sorted(terms)},
         )
     )
-    return [
-        _Told(axiom, names)
-        for axiom in dict.fromkeys(listed)
-        if construct_of(axiom, names, {}) is not None
-    ]
+    return [_Told(axiom, names) for axiom in listed if construct_of(axiom, names, {}) is not None]
 
 
 class _Trial:
@@ -543,6 +560,7 @@ class _Trial:
             above.setdefault(low, []).append(high)
         assert miss.context is not None
         rows = self.solutions(miss.context)
+        seen = seen | {_asked(triple, row) for triple in miss.missing for row in rows or [{}]}
         found: list[tuple[Miss, _Trial, Rule]] = []
         for compiled in self.reasoner.rules:
             rule = compiled.rule
@@ -562,7 +580,10 @@ class _Trial:
         for axiom, trial in self.axioms_under(miss, rows, seen, reads.keys):
             came = trial.whole(follow=0, seen=seen)
             near = not axiom.background or any(one.met for one in came.tried)
-            if came.left:
+            circle = any(_asked(triple, {}) in seen for triple in came.missing)
+            if not near and axiom.rule.startswith("eq-rep"):
+                continue
+            if came.left and not circle:
                 (found if near else usual).append((came, trial, trial.rule))
         told = self.unconcluded(found, SHOWN, follow, seen)
         more = self.unconcluded(usual, SHOWN, follow, seen)
@@ -604,7 +625,8 @@ class _Trial:
             if one.axiom.id not in seen and any(meets(k, w) for k in keys for w in one.axiom.writes)
         ]  # fmt: skip
         wanted.sort(key=lambda one: (one.axiom.background, one.axiom.types, one.axiom.id))
-        for one in wanted[:AXIOMS_TRIED]:
+        wanted = [*wanted[:AXIOMS_TRIED], *self.equals(miss.missing, seen)]
+        for one in wanted:
             for subject, predicate, value in miss.missing:
                 if str(predicate) != one.axiom.target:
                     continue
@@ -622,6 +644,25 @@ class _Trial:
                         self.reasoner, one.rule(single), None, more, axioms=self.axioms,
                         about=" or ".join(about[:SHOWN]),
                     )  # fmt: skip
+
+    def equals(self, missing: Sequence[_Triple], seen: set[str]) -> Iterator[_Told]:
+        """What says that a thing has what its equals have, where anything can be the same."""
+        same = OWL + "sameAs"
+        if any(id.startswith("owl:eq-rep") for id in seen) or (
+            not self.columns.may_hold(same) and all(one.axiom.target != same for one in self.axioms)
+        ):
+            return
+        for _, predicate, value in missing:
+            name = str(predicate)
+            if not isinstance(predicate, URIRef) or name == same:
+                continue
+            if name == RDF_TYPE:
+                names = {n: n3 for n3, n in self.columns.ids_of([n3_of(value)]).items()}
+                yield from (_Told(_equal(name, "s", cls), names) for cls in names)
+                continue
+            yield _Told(_equal(name, "s"), {})
+            if not isinstance(value, Literal):
+                yield _Told(_equal(name, "o"), {})
 
     def foci(
         self,
@@ -1033,6 +1074,8 @@ class _Words:
             return f"{self.term(subject)} is of the kind {self.term(value)}"
         if str(predicate) == RDFS + "label":
             return f"{self.term(subject)} is called {self.term(value)}"
+        if str(predicate) == OWL + "sameAs":
+            return f"{self.term(subject)} is the same as {self.term(value)}"
         verb = (
             f"has some relation ({self.term(predicate)}) to"
             if isinstance(predicate, Variable)

@@ -38,6 +38,7 @@ from holdfast.errors import (
     BusyError,
     ConflictError,
     HoldfastError,
+    OutdatedError,
     StoreError,
     UnknownNameError,
     printable,
@@ -562,9 +563,9 @@ class Store:
         to `base`, or else to the register's IRI. `if_match` is the number of the version that this
         one follows, 0 for none. Where `register` names a graph of another register, that graph
         alone is replaced with `within`; without it that is refused. Raises SourceError for what
-        cannot be parsed, ConflictError where `if_match` does not hold or a graph belongs to another
-        register, StoreError where it cannot be written, BusyError where other writes take too long,
-        and what `check` raises; then nothing has changed.
+        cannot be parsed, OutdatedError where `if_match` does not hold, ConflictError where a graph
+        belongs to another register, StoreError where it cannot be written, BusyError where other
+        writes take too long, and what `check` raises; then nothing has changed.
         """
         sent = Sent(register, content, media_type, packed, base, if_match, within)
         return self.put_all([sent], note=note, author=author, check=check)
@@ -977,7 +978,7 @@ class Store:
             removed = [quad for quad in there if quad not in wanted]
             added = [quad for quad in wanted if quad not in there]
         index.take(removed, added)
-        index.digest = change.digest if change.anew else ""
+        index.digest = change.digest
 
     def _changed(
         self,
@@ -1056,12 +1057,12 @@ class Store:
         return found
 
     def _before(self, register: str, if_match: int | None) -> Version | None:
-        """The version that a write follows. Raises ConflictError where it is another."""
+        """The version that a write follows. Raises OutdatedError where it is another."""
         versions = self.record.history.get(register)
         before = versions[-1] if versions and not versions[-1].dropped else None
         if if_match is not None and if_match != (before.number if before else 0):
             there = f"is at version {before.number}" if before else "is not there"
-            raise ConflictError(
+            raise OutdatedError(
                 f"register <{register}> {there}, and this was made for"
                 f" {f'version {if_match}' if if_match else 'a new register'}.",
                 mend="Get the current version, make your change to it, and send it again.",
