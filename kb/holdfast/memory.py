@@ -20,6 +20,9 @@ from typing import Any
 KEPT = 4000
 """How many entries the file keeps before those that the last run did not use are dropped."""
 
+VERSIONS = 4
+"""Of how many versions of this program what they remember is kept, the last to be written."""
+
 
 class Memory:
     """Values by key; without a folder it remembers nothing.
@@ -72,9 +75,9 @@ class Memory:
                 json.dump(values, out)
             os.replace(name, self._file)
             self._new = False
-            for old in self._file.parent.glob("plans-*.json"):
-                if old != self._file:  # of another version of this program
-                    old.unlink()
+            files = self._file.parent.glob("plans-*.json")
+            for old in sorted(files, key=lambda file: file.stat().st_mtime)[:-VERSIONS]:
+                old.unlink()
 
 
 def usual_memory() -> Memory:

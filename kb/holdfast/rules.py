@@ -226,8 +226,9 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
     iri = RULES + folder.name
     if iri not in statements:
         shapes = [s for s, facts in statements.items() if f"{SH}NodeShape" in facts.get("a", [])]
+        named = " and ".join(f"<{shape}>" for shape in shapes)
         raise RuleError(
-            f"the shape is {' and '.join(f'<{s}>' for s in shapes) or 'missing'}, not <{iri}>.",
+            f"the shape is {named}, not <{iri}>." if named else f"there is no shape <{iri}>.",
             where=str(file),
             mend="A rule's IRI ends in the name of its folder.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,21 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
     assert 1 == memory.remember("sum", ["one"], lambda: 1)
     memory.save()
+
+
+def test_versions_side_by_side_keep_what_they_remember_and_old_ones_go(tmp_path: Path) -> None:
+    for version in range(6):
+        file = tmp_path / f"plans-{version}.json"
+        file.write_text("{}", encoding="utf-8")
+        os.utime(file, (version, version))
+
+    memory = Memory(tmp_path)
+    memory.remember("sum", ["one"], lambda: 1)
+    memory.save()
+
+    kept = {file.name for file in tmp_path.iterdir()}
+    assert {"plans-3.json", "plans-4.json", "plans-5.json"} < kept
+    assert 4 == len(kept)
 
 
 def test_an_empty_setting_keeps_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -307,6 +307,25 @@ def test_a_rule_adds_its_facts_among_all_others(folder: Path, together: Assessme
         assert known == 1, f"{subject} {predicate} {value} was not added"
 
 
+def test_of_a_venture_that_has_ended_nothing_is_feared(tmp_path: Path) -> None:
+    register = tmp_path / "bays.ttl"
+    lines = [
+        "@prefix ex: <https://example.org/> . @prefix hf: <https://w3id.org/holdfast/ns#> .",
+        '@prefix xsd: <http://www.w3.org/2001/XMLSchema#> . ex:bay0 hf:ended "2015"^^xsd:gYear .',
+        *(
+            f"ex:bay{n} a hf:Venture ; hf:topic ex:safety . ex:seat{n} a hf:Membership ;"
+            f" hf:belongsTo ex:bay{n} ; hf:member ex:police ."
+            for n in range(6)
+        ),
+    ]
+    register.write_text("\n".join(lines), encoding="utf-8")
+
+    ended, *going = assess([str(register)], today=date(2026, 11, 23), evidence=False).ventures
+
+    assert () == ended.findings
+    assert all(one.standing["fit"] == "weak" for one in going)
+
+
 def test_outsiders_alone_never_make_a_venture_legitimate_within(together: Assessment) -> None:
     forum = together.venture(f"{EXAMPLES}outsiders/forum")
 
