@@ -146,27 +146,41 @@ class Assessor:
         """Nothing is read before the first question; `sources` says then what there is."""
         self._sources = sources
         self._given = (as_of, rules, limits)
-        self._lock = Lock()
+        self._lock, self._asking = Lock(), Lock()
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._stopped = False
 
     def judged(self) -> Judged:
         """All ventures as they are judged. Raises HoldfastError for sources that cannot be used."""
-        result = self.ask("judged", seconds=STARTING)
+        with self.turn(STARTING) as put:
+            result = put("judged", seconds=STARTING)
         assert isinstance(result, Judged)
         return result
 
     def ask(self, question: str, *, seconds: float, **given: Any) -> Any:
         """The answer to a question, which is the name of a method of `_Desk`.
 
-        Raises Busy where another question is not answered within `seconds`, TookTooLong where this
-        one is not; where it cannot be interrupted the process is ended, and a new one assesses the
-        sources when next asked. So it is where Ended is raised, or Fault. Raises HoldfastError for
-        what the asker can mend.
+        Raises Busy where others are not answered within `seconds`, TookTooLong where this one is
+        not; where it cannot be interrupted the process is ended, and a new one assesses the sources
+        when next asked. So it is where Ended is raised, or Fault. Raises HoldfastError for what the
+        asker can mend.
         """
-        if not self._lock.acquire(timeout=seconds):
-            raise Busy
+        until = monotonic() + seconds
+        with _held(self._asking, seconds), self.turn(until - monotonic()) as put:
+            return put(question, seconds=seconds, **given)
+
+    @contextmanager
+    def turn(self, seconds: float) -> Iterator[Callable[..., Any]]:
+        """A block in which nobody else is answered; it gives how to ask in it.
+
+        It waits for the question that is being answered, not for those that wait: however many ask,
+        an edit is soon made. Raises Busy after so many seconds.
+        """
+        with _held(self._lock, seconds):
+            yield self._put
+
+    def _put(self, question: str, *, seconds: float, **given: Any) -> Any:
         try:
             pipe = self._running()
             pipe.send((question, given, seconds))
@@ -179,8 +193,6 @@ class Assessor:
         except (EOFError, OSError) as error:
             self._end()
             raise Ended from error
-        finally:
-            self._lock.release()
         _raise_for(kind, answer)
         return answer
 
@@ -231,6 +243,16 @@ class Assessor:
             self._process.kill()
             self._process.join()
         self._pipe = self._process = None
+
+
+@contextmanager
+def _held(lock: Lock, seconds: float) -> Iterator[None]:
+    if not lock.acquire(timeout=max(seconds, 0.0)):
+        raise Busy
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _raise_for(kind: str, answer: Any) -> None:

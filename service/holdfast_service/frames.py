@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import struct
 from typing import Any
@@ -33,6 +34,10 @@ def loads(payload: bytes) -> dict[str, Any]:
     """The JSON of a frame."""
     value: dict[str, Any] = json.loads(payload)
     return value
+
+
+GIVE_UP = signal.SIGUSR1
+"""To the worker, as a signal: nobody waits for the answer any more."""
 
 
 class Frames:

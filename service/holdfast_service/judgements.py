@@ -81,7 +81,10 @@ class Judgements:
             commit = self._commit()
             try:
                 self._now.landscape = Landscape(self._now.assessor.judged(), commit)
-                self._derived(self._now.assessor.ask("derived", seconds=self._seconds * 20), commit)
+                seconds = self._seconds * 20
+                with self._now.assessor.turn(seconds) as put:
+                    derived = put("derived", seconds=seconds)
+                self._derived(derived, commit)
             except HoldfastError as error:
                 logs.LOGGER.error("the registers cannot be assessed: %s", error)
                 self._now.trouble = error
@@ -185,18 +188,18 @@ class Judgements:
         if self._now.landscape is None:
             yield None
             return
-        with self._turn, _told():
-            assessor = self._now.assessor
-            found = assessor.ask("edit", seconds=self._seconds * 4, removed=removed, added=added)
+        most = self._seconds * 4
+        with self._turn, _told(), self._now.assessor.turn(most) as put:
+            found = put("edit", seconds=most, removed=removed, added=added)
             if found is None:
                 yield None
                 return
             try:
                 yield found
             except BaseException:
-                assessor.ask("undo", seconds=self._seconds)
+                put("undo", seconds=self._seconds)
                 raise
-            assessor.ask("keep", seconds=self._seconds)
+            put("keep", seconds=self._seconds)
             edited, derived = found
             self._now.landscape = self._now.landscape.after(edited, self._commit(), derived.triples)
             self._forget_others()

@@ -27,6 +27,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error, RequestEntityTooLarge
 
 from holdfast_service.context import WRITERS, Service
+from holdfast_service.loop import Loop
 from holdfast_service.problem import Problem
 
 WRITES = ("/graphs", "/registers")
@@ -52,8 +53,9 @@ def serve(app: flask.Flask, service: Service, ready: Callable[[str], None]) -> N
     sys.setswitchinterval(SWITCH)
     server = create_server(app, **arguments(service))
     listeners = [one for one in server._map.values() if hasattr(one, "effective_port")]
+    loop = Loop(server._map, server.pull_trigger)
     for listener in listeners:
-        listener.channel_class = _channel_class(service)
+        listener.channel_class = _channel_class(service, loop)
     stop = threading.Event()
 
     def told_to_stop(*_: object) -> None:
@@ -75,7 +77,9 @@ def serve(app: flask.Flask, service: Service, ready: Callable[[str], None]) -> N
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     ready(f"http://{host}:{listeners[0].effective_port}/")
     try:
-        server.run()  # returns on SystemExit
+        loop.run()
+    except (SystemExit, KeyboardInterrupt):
+        server.task_dispatcher.shutdown()
     finally:
         if not service.stopping:
             service.stop()
@@ -118,7 +122,7 @@ def _flushed(server: Any, until: float) -> None:
         time.sleep(0.05)
 
 
-def _channel_class(service: Service) -> type[HTTPChannel]:
+def _channel_class(service: Service, loop: Loop) -> type[HTTPChannel]:
     class Parser(_Parser):
         pass
 
@@ -126,7 +130,23 @@ def _channel_class(service: Service) -> type[HTTPChannel]:
         parser_class = Parser
 
     Parser.service = service
+    Channel.loop = loop
     return Channel
+
+
+class _Near:
+    """A server as one connection sees it, which wakes the loop for its own sake alone."""
+
+    def __init__(self, server: Any, channel: _Channel) -> None:
+        self._server = server
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def pull_trigger(self) -> None:
+        """Let the loop look at the connection."""
+        self._channel.loop.look(self._channel)
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -231,14 +251,21 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     task_class = _Task
     error_task_class = _ErrorTask
+    loop: Loop
 
     def __init__(self, server: Any, *given: Any, **more: Any) -> None:
         """Take up a connection; where there are many, idle ones have to go."""
-        super().__init__(server, *given, **more)
+        super().__init__(_Near(server, self), *given, **more)
+        self.loop.look(self)
         limit = self.adj.connection_limit
         if len(server.active_channels) > limit * 3 // 4:
             # some more than one, since looking for them takes as long for many
             _end_idle(list(server.active_channels.values()), 1 + limit // 64)
+
+    def del_channel(self, map: Any = None) -> None:
+        """Leave the connections that are served."""
+        self.loop.forget(self)
+        super().del_channel(map)
 
     def handle_close(self) -> None:
         """Close; first let the client of a refused body see why."""
@@ -267,7 +294,11 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return result
 
 
-def _end_idle(channels: Sequence[HTTPChannel], number: int) -> None:
+PAUSE = 0.01
+"""Seconds between two pieces that are thrown away: who sends on and on is not to keep us busy."""
+
+
+def _end_idle(channels: Sequence[_Channel], number: int) -> None:
     """End the oldest connections without a whole request, of the client that has the most.
 
     Who begins requests and never ends them would else hold all the connections there are.
@@ -282,6 +313,7 @@ def _end_idle(channels: Sequence[HTTPChannel], number: int) -> None:
         if idle:
             for one in sorted(idle, key=lambda one: one.creation_time)[:number]:
                 one.will_close = True
+                one.loop.look(one)
             return
 
 
@@ -293,10 +325,11 @@ def _drain(connection: socket.socket) -> None:
         connection.settimeout(0.2)
         while time.monotonic() < until:
             try:
-                if not connection.recv(1 << 16):
+                if not connection.recv(1 << 18):
                     return
             except TimeoutError:
                 continue
+            time.sleep(PAUSE)
     except OSError:
         pass
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pyoxigraph as ox
 
 from holdfast.assess import Finding, VentureAssessment, worst_first
@@ -17,12 +19,10 @@ _VENTURE, _FINDING = ox.NamedNode(HF + "venture"), HF + "Finding"
 
 def told_ventures(store: ox.Store) -> dict[str, str]:
     """The IRIs of all ventures that are judged, by a short name for an address."""
-    found = {
-        quad.object.value
-        for quad in store.quads_for_pattern(None, _VENTURE, None, _FINDINGS)
-        if isinstance(quad.object, ox.NamedNode)
-    }
-    return dict(slugs_of(found))
+    # each is named a hundred times and more, so that they are made distinct before they come here
+    asked = f"SELECT DISTINCT ?venture {{ GRAPH {_FINDINGS} {{ ?told {_VENTURE} ?venture }} }}"
+    found = cast(ox.QuerySolutions, store.query(asked))
+    return dict(slugs_of(node.value for (node,) in found if isinstance(node, ox.NamedNode)))
 
 
 def told_venture(store: ox.Store, iri: str, ontology: Ontology) -> VentureAssessment:

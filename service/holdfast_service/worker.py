@@ -13,6 +13,7 @@ import importlib
 import itertools
 import os
 import re
+import signal
 import socket
 import sys
 import tempfile
@@ -60,7 +61,7 @@ _PREFIXED = (ox.RdfFormat.TURTLE, ox.RdfFormat.TRIG, ox.RdfFormat.N3, ox.RdfForm
 
 
 class Enough(Exception):
-    """All that was asked for has been sent."""
+    """All that was asked for has been sent, or nobody waits for it any more."""
 
 
 class Answer:
@@ -74,11 +75,14 @@ class Answer:
         self.head_only = head_only
         self.head: dict[str, Any] = {}
         self.begun = False
+        self.unwanted = False
         self._held = bytearray()
         self._frames = bytearray()
 
     def write(self, piece: bytes) -> int:
         """Take bytes of the body; they are sent once there are enough of them."""
+        if self.unwanted:
+            raise Enough
         self._held += piece
         if len(self._held) >= CHUNK:
             self._begin()
@@ -142,6 +146,12 @@ class Worker:
         self.hold = -1
         self.held = 0
         self.joins: Joins = _no_joins
+        self.at: Answer | None = None
+
+    def give_up(self, *_: object) -> None:
+        """End the answer that is being made: its client has gone."""
+        if self.at is not None:
+            self.at.unwanted = True
 
     def open(self, path: str, hold: str) -> ox.Store:
         """The snapshot at `path`, opened unless it is open; `hold` is kept locked meanwhile."""
@@ -186,7 +196,7 @@ class Worker:
     def answer(self, job: dict[str, Any]) -> None:
         """Do one job and send its answer."""
         began = time.perf_counter()
-        answer = Answer(self.line, head_only=bool(job.get("head_only")))
+        answer = self.at = Answer(self.line, head_only=bool(job.get("head_only")))
         failed = ""
         try:
             if job.get("updates"):
@@ -221,6 +231,7 @@ class Worker:
             # what a query leaves behind would count against the next one
             "tired": bool(self.held) and grown > self.memory // 2,
         }
+        self.at = None
         answer.end(end)
 
 
@@ -567,6 +578,7 @@ def main() -> None:
     confine.give_up_core_files()
     confine.give_up_network()
     worker = Worker(line, memory)
+    signal.signal(frames.GIVE_UP, worker.give_up)
     arriving = frames.Frames(line)
     while True:
         try:

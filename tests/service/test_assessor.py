@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,8 @@ ex:tide-seat a hf:Membership ; hf:belongsTo ex:tidal-board ;
   hf:member ex:town ; hf:representedBy ex:harbour-master .
 """
 COMPACT, BOARD = "https://example.org/harbour-compact", "https://example.org/tidal-board"
+
+SAID = "<https://example.org/clerk> hf:grade hf:specialist ."
 
 ENDLESS = (
     "INSERT { ?a hf:has ?n } WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n ?o"
@@ -64,6 +68,34 @@ def test_a_question_without_end_costs_only_whoever_asks_it(assessor: Assessor) -
     assert process is assessor._process
 
 
+def test_nobody_is_answered_between_an_edit_and_its_end(assessor: Assessor) -> None:
+    senior = quads_in_turtle("<https://example.org/clerk> hf:grade hf:director .", where="the edit")
+    before = assessor.judged().ventures
+    with ThreadPoolExecutor(1) as others, assessor.turn(60) as put:
+        put("edit", seconds=60, removed=[], added=senior)
+        asked = others.submit(assessor.ask, "judged", seconds=60)
+        tried = others.submit(assessor.ask, "what_if", seconds=60, remove=SAID)
+        assert not wait([asked], timeout=0.2).done
+        put("undo", seconds=60)
+
+    assert before == asked.result().ventures
+    assert "lost" in json.loads(tried.result())
+
+
+def test_an_edit_waits_for_one_question_and_not_for_all(assessor: Assessor) -> None:
+    with ThreadPoolExecutor(4) as others:
+        long = others.submit(assessor.ask, "what_if", seconds=1, update=ENDLESS)
+        wait([long], timeout=0.2)
+        behind = [others.submit(assessor.ask, "judged", seconds=60) for _ in range(3)]
+        wait(behind, timeout=0.2)
+        with assessor.turn(60) as put:
+            put("judged", seconds=60)
+            before = sum(one.done() for one in behind)
+
+    assert isinstance(long.exception(), TookTooLong)
+    assert before <= 1
+
+
 def test_the_evidence_of_one_venture_is_that_of_a_whole_assessment(
     assessor: Assessor, register: Path
 ) -> None:
@@ -89,15 +121,17 @@ def test_a_contradiction_comes_and_goes_with_an_edit(register: Path) -> None:
 
     try:
         assert ([], []) == contradictions()
-        edited, _ = assessor.ask("edit", seconds=60, removed=[], added=clash)
-        assessor.ask("keep", seconds=60)
+        with assessor.turn(60) as put:
+            edited, _ = put("edit", seconds=60, removed=[], added=clash)
+            put("keep", seconds=60)
         there = contradictions()
         assert "owl:cax-dw" in {finding.rule for _, finding in edited.gained}
         assert there == (["owl:cax-dw"], ["owl:cax-dw"])
         told = assessor.ask("venture", seconds=30, venture=COMPACT)
         assert "owl:cax-dw" in {finding.rule for finding in told.findings}
-        edited, _ = assessor.ask("edit", seconds=60, removed=clash, added=[])
-        assessor.ask("keep", seconds=60)
+        with assessor.turn(60) as put:
+            edited, _ = put("edit", seconds=60, removed=clash, added=[])
+            put("keep", seconds=60)
         assert "owl:cax-dw" in {finding.rule for _, finding in edited.lost}
         assert ([], []) == contradictions()
     finally:
