@@ -159,7 +159,7 @@ def explained(
         )
     }
     numbers = [finding.number for finding in findings if finding.number < CLASH]
-    proofs = Proofs(assessment.reasoner, numbers, clashes=clashes)
+    proofs = Proofs(assessment.reasoner, numbers, clashes=clashes, every=True)
     teller = _Teller(assessment, proofs, findings)
     rules = {known.id: known for known in assessment.rules}
     found = []
@@ -211,7 +211,7 @@ def prove(assessment: Assessment, triple: tuple[str, str, str], *, most: int = 1
             mend="`holdfast query --inferred` shows what does; --not with --rule says why a rule"
             " is silent.",
         )
-    proofs = Proofs(assessment.reasoner, [], [number])
+    proofs = Proofs(assessment.reasoner, [], [number], every=True)
     teller = _Teller(assessment, proofs)
     ways = proofs.ways(triple=number)[:most] or [[]]
     return Proved(
@@ -417,7 +417,7 @@ class _Teller:
         if not way:
             (step,) = self._premises([number], set()) or (Step("stated", self.sentence(number)),)
             return step
-        rule = self._rule_of(r)
+        rule = self._rule_of(self.proofs.rule_of(number, way))
         return Step(
             "inferred", self.sentence(number), self.certainties.get(c, ""), rule,
             premises=self._premises(way, {number}, axioms=rule.startswith("owl:")),

@@ -1,17 +1,20 @@
 """Proofs on demand: which triples each finding and each inferred triple rests on.
 
-    derivations(t, d, l)          for an inferred triple `t`, its ways (`d`), each the triples `l`
+    derivations(t, d, l, r)       for an inferred triple `t`, its ways (`d`), each the triples `l`
+                                  by the rule `r`
     finding_derivations(n, d, l)  the same for a finding
     known(t, s, p, o, c, r)       every triple by its number
 
-Made by running the rules once more with lineage. A premise always has a smaller number than what
-it proves, so that proofs end; and only ways as certain as the conclusion count, so that no
-evidence is less certain than what it is given for.
+Made by running the rules once more with lineage. Only ways as certain as the conclusion count, so
+that no evidence is less certain than what it is given for. For evidence, ways go by the rule that
+was first to conclude a triple, from triples with smaller numbers; who asks for every way gets those
+of all rules, and the shortest proof among them, which never comes back to what it proves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,13 +42,17 @@ class Proofs:
         findings: list[int] | None = None,
         triples: Sequence[int] = (),
         clashes: Mapping[int, Sequence[int]] | None = None,
+        *,
+        every: bool = False,
     ) -> None:
-        """Trace the findings with these numbers, or all of them, and some inferred triples.
+        """Trace the findings with these numbers, or all of them, and some inferred triples, by one
+        rule each or by `every` one that concludes them.
 
         `clashes` are contradictions by the numbers they have as findings, each with its premises.
         """
         self.reasoner = reasoner
         self.columns = reasoner.columns
+        self.every = every
         self._plans: dict[int, tuple[Plan, tuple[Template, ...]]] = {}
         con = self.columns.con
         branches = " UNION ALL ".join(
@@ -54,7 +61,7 @@ class Proofs:
         )
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE known AS {branches};"
-            "CREATE OR REPLACE TEMP TABLE derivations(t BIGINT, d BIGINT, l BIGINT[]);"
+            "CREATE OR REPLACE TEMP TABLE derivations(t BIGINT, d BIGINT, l BIGINT[], r INTEGER);"
             "CREATE OR REPLACE TEMP TABLE finding_derivations(n BIGINT, d BIGINT, l BIGINT[]);"
             "CREATE OR REPLACE TEMP TABLE traced(t BIGINT);"
             "CREATE OR REPLACE TEMP TABLE traced_findings(n BIGINT)"
@@ -150,6 +157,8 @@ class Proofs:
             rules = self.columns.rows("SELECT DISTINCT r FROM frontier ORDER BY r DESC")
             if not rules:
                 return
+            if self.every:
+                rules = self._all_that_conclude()
             for (number,) in rules:
                 if number == SUBCLASS:
                     self._trace_types()
@@ -157,12 +166,29 @@ class Proofs:
                     self._trace_rule(number)
             con.execute("INSERT INTO traced SELECT t FROM frontier")
 
+    def _all_that_conclude(self) -> list[tuple[int]]:
+        """The rules that may conclude a triple of the frontier."""
+        wanted = {
+            predicate
+            for (predicate,) in self.columns.rows(
+                "SELECT DISTINCT lex FROM frontier JOIN terms ON terms.id = p"
+            )
+        }
+        found = [
+            (number,)
+            for number, one in enumerate(self.reasoner.rules)
+            if any(template.predicate in wanted for template in one.templates)
+        ]
+        return found + ([(SUBCLASS,)] if RDF_TYPE in wanted else [])
+
     def _trace_types(self) -> None:
         """A type follows from a narrower type of the same thing, and from what makes it narrower.
 
         The way from class to class is the shortest (rules cax-sco and scm-sco).
         """
         columns, con = self.columns, self.columns.con
+        earlier = "n.t <> f.t" if self.every else f"n.t < f.t AND f.r = {SUBCLASS}"
+        way = "n.t" if self.every else "f.t"
         typed, sub = quoted(RDF_TYPE), columns.table(RDFS + "subClassOf")
         con.execute(
             f"""
@@ -170,9 +196,9 @@ class Proofs:
             WITH RECURSIVE above(low, high) AS (
               SELECT s, o FROM {sub} UNION SELECT low, o FROM above JOIN {sub} ON s = high)
             SELECT f.t, f.o AS high, min(n.t) AS n, arg_min(n.o, n.t) AS low FROM frontier f
-              JOIN {typed} n ON n.s = f.s AND n.t < f.t AND n.r <> {SUBCLASS} AND n.c <= f.c
+              JOIN {typed} n ON n.s = f.s AND {earlier} AND n.r <> {SUBCLASS} AND n.c <= f.c
               JOIN above ON above.low = n.o AND above.high = f.o
-            WHERE f.r = {SUBCLASS} GROUP BY f.t, f.o
+            GROUP BY f.t, f.o, {way}
             """
         )
         ways = Ways(columns.rows(f"SELECT s, o, 0, t FROM {sub}"), both=False)
@@ -185,7 +211,8 @@ class Proofs:
         con.execute(
             """
             INSERT INTO derivations
-            SELECT t, 1, list_sort(list_distinct(list_prepend(n, l))) FROM raised JOIN (
+            SELECT t, row_number() OVER (PARTITION BY t ORDER BY n),
+              list_sort(list_distinct(list_prepend(n, l))), $rule FROM raised JOIN (
               SELECT unnest($low::BIGINT[]) AS low, unnest($high::BIGINT[]) AS high,
                 unnest($l::BIGINT[][]) AS l) USING (low, high)
             """,
@@ -193,6 +220,7 @@ class Proofs:
                 "low": [low for low, _, _ in steps],
                 "high": [high for _, high, _ in steps],
                 "l": [way for _, _, way in steps],
+                "rule": SUBCLASS,
             },
         )
 
@@ -202,19 +230,25 @@ class Proofs:
             self._trace_sameness(number)
             return
         table, plan, templates = self._lineage(number)
+        earlier = (
+            "NOT list_contains(made.l, f.t)"
+            if self.every
+            else f"list_max(made.l) < f.t AND f.r = {number}"
+        )
         for template in templates:
             rows = self.reasoner.template_rows(template, plan, table, "a.l")
             predicate = self.columns.predicates.get(template.predicate, -1)
             self.columns.con.execute(
                 f"""
                 INSERT INTO derivations
-                SELECT t, row_number() OVER (PARTITION BY t ORDER BY len(l), l), l FROM (
+                SELECT t, row_number() OVER (PARTITION BY t ORDER BY len(l), l), l, {number} FROM (
                   SELECT DISTINCT f.t, list_sort(list_distinct(made.l)) AS l
                   FROM ({rows}) AS made
                   JOIN frontier f ON f.s = made.s AND f.o = made.o
-                    AND f.p = {predicate} AND f.r = {number}
-                  WHERE list_max(made.l) < f.t AND made.c <= f.c)
-                QUALIFY row_number() OVER (PARTITION BY t ORDER BY len(l), l) <= {WAYS}
+                    AND f.p = {predicate}
+                  WHERE {earlier} AND made.c <= f.c)
+                QUALIFY row_number() OVER (
+                  PARTITION BY t, list_max(l) < t ORDER BY len(l), l) <= {WAYS}
                 """
             )
 
@@ -225,8 +259,13 @@ class Proofs:
         found = [(t, way) for t, s, o, c in rows if (way := ways.between(s, o, c, t))]
         if found:
             self.columns.con.execute(
-                "INSERT INTO derivations SELECT unnest($t::BIGINT[]), 1, unnest($l::BIGINT[][])",
-                {"t": [t for t, _ in found], "l": [sorted(way) for _, way in found]},
+                "INSERT INTO derivations"
+                " SELECT unnest($t::BIGINT[]), 1, unnest($l::BIGINT[][]), $rule",
+                {
+                    "rule": number,
+                    "t": [t for t, _ in found],
+                    "l": [sorted(way) for _, way in found],
+                },
             )
 
     # -- reading ---------------------------------------------------------------------------------
@@ -280,9 +319,10 @@ class Proofs:
         return dict(rows)
 
     def used_triples(self) -> list[tuple[int, int, int, int, int, int]]:
-        """Every triple (t, s, p, o, c, r) that some traced proof uses."""
+        """Every triple (t, s, p, o, c, r) that some traced proof uses, with the rule `r` of its
+        shortest way."""
         return [
-            (t, s, p, o, c, r)
+            (t, s, p, o, c, self.rule_of(t, []) if t in self._sized.triples else r)
             for t, s, p, o, c, r in self.columns.rows(
                 "SELECT t, s, p, o, c, r FROM known WHERE t IN (SELECT unnest(l) FROM derivations"
                 " UNION SELECT unnest(l) FROM finding_derivations UNION FROM asked_for)"
@@ -317,7 +357,7 @@ class Proofs:
         first has the triples of all these ways: each of those grounds counts.
         """
         if triple is not None:
-            return [way for _, way in self._sized.triples.get(triple, ())]
+            return [way for _, way, _ in self._sized.triples.get(triple, ())]
         ways = self._sized.findings.get(finding or 0, [])
         grounds = [way for _, way in ways if any(t in self._sized.told for t in way)]
         if grounds:
@@ -325,6 +365,16 @@ class Proofs:
             rest = [way for _, way in ways if way != every]
             return [every, *rest]
         return [way for _, way in ways]
+
+    def steps(self, triple: int) -> int:
+        """How many steps the shortest proof of an inferred triple has: itself, its facts, axioms
+        and conclusions, each as often as it is used."""
+        return 1 + self._sized.triples[triple][0][0]
+
+    def rule_of(self, triple: int, way: Sequence[int]) -> int:
+        """The number of the rule by which a way leads to a triple, or else the shortest."""
+        ways = self._sized.triples[triple]
+        return next((rule for _, one, rule in ways if one == way), ways[0][2])
 
     @cached_property
     def _sized(self) -> _Sized:
@@ -336,46 +386,92 @@ class Proofs:
                 " ON f.node = known.s AND known.r = f.rule"
             )
         )
-        ways: dict[int, list[list[int]]] = {}
-        for t, way in con.rows("SELECT t, l FROM derivations ORDER BY t, len(l), l"):
-            ways.setdefault(t, []).append(way)
-        found: dict[int, list[list[int]]] = {}
+        leading: dict[_Node, list[tuple[list[int], int]]] = {}
+        for t, way, rule in con.rows("SELECT t, l, r FROM derivations ORDER BY t, len(l), l, r"):
+            leading.setdefault((True, t), []).append((way, rule))
         for n, way in con.rows("SELECT n, l FROM finding_derivations ORDER BY n, len(l), l"):
-            found.setdefault(n, []).append(way)
+            leading.setdefault((False, n), []).append((way, -1))
+
+        def node(t: int) -> _Node:
+            return (True, t) if told.get(t) is None else (False, told[t])
+
+        steps, best = _shortest(leading, node)
         sized = _Sized({}, {}, told)
-        steps: dict[int, int] = {}
-        judged: dict[int, int] = {}
-
-        def steps_of(way: list[int]) -> int:
-            total = 0
-            for t in way:
-                n = told.get(t)
-                total += steps.get(t, 1) if n is None else judged.get(n, 1)
-            return total
-
-        # a premise always has a smaller number than what it proves, so that one pass will do
-        first: dict[int, int] = {}
-        for t, n in told.items():
-            first[n] = min(t, first.get(n, t))
-        order = [(t, 1, t) for t in ways]
-        order += [(first.get(n, CLASH), 0, n) for n in found]
-        for _, is_triple, number in sorted(order):
-            some = ways[number] if is_triple else found[number]
-            listed = sorted(((steps_of(way), way) for way in some), key=lambda w: (w[0], len(w[1])))
+        for (is_triple, number), ways in leading.items():
+            listed = [
+                (sum(steps[node(t)] for t in way), way, rule)
+                for way, rule in ways
+                if all(
+                    node(t) in steps and (is_triple, number) not in _under(node(t), best, node)
+                    for t in way
+                )
+            ]
+            listed.sort(key=lambda one: (one[0], len(one[1])))
             if is_triple:
                 sized.triples[number] = listed
-                steps[number] = 1 + listed[0][0]
             else:
-                sized.findings[number] = listed
-                judged[number] = 1 + listed[0][0]
+                sized.findings[number] = [(size, way) for size, way, _ in listed]
         return sized
+
+
+_Node = tuple[bool, int]
+"""A triple (True) or a finding (False) by its number."""
+
+
+def _shortest(
+    leading: Mapping[_Node, Sequence[tuple[list[int], int]]], node: Callable[[int], _Node]
+) -> tuple[dict[_Node, int], dict[_Node, list[int]]]:
+    """How many steps the shortest proof of each node has, and the way that it begins with.
+
+    A node that nothing leads to is a fact, of one step. D. E. Knuth, A generalization of Dijkstra's
+    algorithm (1977): whatever is reached is reached with its final number, so that no shortest
+    proof comes back to what it proves.
+    """
+    uses: dict[_Node, list[tuple[_Node, int]]] = {}
+    waiting: dict[tuple[_Node, int], int] = {}
+    steps: dict[_Node, int] = {}
+    best: dict[_Node, list[int]] = {}
+    queue: list[tuple[int, int, _Node, list[int]]] = []
+    for end, ways in leading.items():
+        for place, (way, _) in enumerate(ways):
+            under = {node(t) for t in way}
+            waiting[end, place] = len(under)
+            for one in under:
+                uses.setdefault(one, []).append((end, place))
+                if one not in leading:
+                    heapq.heappush(queue, (1, 0, one, []))
+            if not under:
+                heapq.heappush(queue, (1, 0, end, []))
+    while queue:
+        size, _, one, way = heapq.heappop(queue)
+        if one in steps:
+            continue
+        steps[one], best[one] = size, way
+        for end, place in uses.get(one, ()):
+            waiting[end, place] -= 1
+            if not waiting[end, place]:
+                found = leading[end][place][0]
+                size = 1 + sum(steps[node(t)] for t in found)
+                heapq.heappush(queue, (size, len(found), end, found))
+    return steps, best
+
+
+def _under(top: _Node, best: Mapping[_Node, list[int]], node: Callable[[int], _Node]) -> set[_Node]:
+    """What the shortest proof of a node rests on, itself included."""
+    found, todo = {top}, [top]
+    while todo:
+        for below in map(node, best.get(todo.pop(), ())):
+            if below not in found:
+                found.add(below)
+                todo.append(below)
+    return found
 
 
 @dataclass(frozen=True)
 class _Sized:
     """Ways to triples and findings, each with its steps; `told` has the triples of findings."""
 
-    triples: dict[int, list[tuple[int, list[int]]]]
+    triples: dict[int, list[tuple[int, list[int], int]]]
     findings: dict[int, list[tuple[int, list[int]]]]
     told: dict[int, int]
 
