@@ -565,6 +565,39 @@ def test_a_rule_that_fails_its_examples_leaves_1(tmp_path: Path) -> None:
     assert "1 rule tested, 1 failed." in outcome.stdout
 
 
+@pytest.mark.parametrize("kind", [(), ("--infers",)])
+def test_a_new_rule_does_what_its_examples_say(kind: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "my-rules"
+
+    made = run("rules", "new", "no-shared-office", "--rules", str(folder), *kind)
+    tested = run("rules", "test", "no-shared-office", "--rules", str(folder))
+
+    assert 0 == made.exit_code
+    assert {str(file) for file in folder.rglob("*.ttl")} <= set(made.stdout.split())
+    assert "no-shared-office: does what its examples say" in tested.stdout
+    assert "1 rule tested, all well." in tested.stdout
+    assert "1 rules in 1 strata." == run("rules", "lint", "--rules", str(folder)).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("No Shared Office", "cannot be the id of a rule"),
+        ("../elsewhere", "cannot be the id of a rule"),
+        ("poor-boundary-fit", "there is a rule poor-boundary-fit already"),
+        ("no-shared-office", "nothing was written"),
+    ],
+)
+def test_a_new_rule_takes_no_others_place(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "no-shared-office").mkdir()
+
+    refused = run("rules", "new", name, "--rules", str(tmp_path))
+
+    assert 2 == refused.exit_code
+    assert said in refused.stderr
+    assert not [*tmp_path.rglob("*.ttl")]
+
+
 def test_pages_of_the_rules_are_written_where_asked(tmp_path: Path) -> None:
     outcome = run("rules", "docs", "-o", str(tmp_path))
 

@@ -1,4 +1,4 @@
-"""Commands on the rules: list, show, test, profile, docs, lint."""
+"""Commands on the rules: list, show, new, test, profile, docs, lint."""
 
 from __future__ import annotations
 
@@ -76,6 +76,33 @@ def _named(name: str, rules: Sequence[Rule]) -> list[Rule]:
 def _unknown_rule(name: str, known: Iterable[str]) -> UnknownNameError:
     hint = f"{nearest(name, known)} `holdfast rules list` shows all.".strip()
     return UnknownNameError(f"there is no rule {name}.", mend=hint)
+
+
+@rules_group.command("new")
+@click.argument("name", metavar="ID")
+@click.option("--infers", is_flag=True, help="A rule that adds facts, and judges nothing.")
+@click.option(
+    "--rules",
+    "folder",
+    default=Path("rules"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder of rules in which to make its own.",
+)
+def new_rule(name: str, infers: bool, folder: Path) -> None:
+    """Make the folder of a new rule ID, with examples: one that works, to be made into yours."""
+    from datetime import date
+
+    from holdfast.newrule import make_rule
+
+    shipped = [entry.name for entry in rule_folders(None)]
+    for file in make_rule(name, folder, infers=infers, day=date.today(), taken=shipped):
+        click.echo(file)
+    click.echo(
+        f"It does what its examples say: `holdfast rules test {name} --rules {folder}`."
+        " Write yours in its place, a file at a time."
+    )
 
 
 @rules_group.command("test")
