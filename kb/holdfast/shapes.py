@@ -699,6 +699,8 @@ class Shapes:
                 owner, f"has a sh:path that {what}.", "SHACL §2.3.1 lists the forms of a path."
             )
 
+        if node == NIL:
+            wrong("is a list of fewer than two members")
         if isinstance(node, URIRef):
             return Path("predicate", str(node))
         if isinstance(node, Literal):
@@ -711,12 +713,14 @@ class Shapes:
             if len(parts) < 2:
                 wrong("is a list of fewer than two members")
             return Path("sequence", parts=tuple(self._path(part, owner, way) for part in parts))
-        for kind in ("alternative", "zeroOrMore", "oneOrMore", "zeroOrOne", "inverse"):
-            values = self._values(node, f"{kind}Path")
+        kinds = ("alternative", "zeroOrMore", "oneOrMore", "zeroOrOne", "inverse")
+        given = {kind: self._values(node, f"{kind}Path") for kind in kinds}
+        given = {kind: values for kind, values in given.items() if values}
+        if len(given) > 1:
+            wrong(f"has {' and '.join(f'sh:{kind}Path' for kind in given)}")
+        for kind, values in given.items():
             if len(values) > 1:
                 wrong(f"has {len(values)} values of sh:{kind}Path")
-            if not values:
-                continue
             if kind == "alternative":
                 parts = self.members(owner, values[0], "alternativePath")
                 if len(parts) < 2:
@@ -1402,7 +1406,10 @@ def _lists(shapes: Shapes, node: Identifier, name: str, path: Path | None) -> It
         shapes._refuse(node, f"has {len(heads)} values of sh:{name}.", "Keep one.")
     for head in heads:
         members = shapes.members(node, head, name)
-        if name == "languageIn" and not all(isinstance(tag, Literal) for tag in members):
+        if name == "languageIn" and not all(
+            isinstance(tag, Literal) and str(tag.datatype or XSD + "string") == XSD + "string"
+            for tag in members
+        ):
             shapes._refuse(node, "has a sh:languageIn that holds no tags.", 'Write ("en" "de").')
         if name in _SHAPE_LISTS:
             for member in members:

@@ -161,7 +161,7 @@ def quads_in(file: Path, *, base: str | None = None) -> Iterator[ox.Quad]:
                     if value.direction is not None:
                         raise SourceError(
                             f"{value} has a text direction (RDF 1.2).",
-                            where=_place_of(file, value.value.split("\n", 1)[0]),
+                            where=_place_of(file, f"@{value.language}--", '"@direction"'),
                             mend="Holdfast reads RDF 1.1: give the language alone.",
                         )
                 elif isinstance(value, ox.Triple):

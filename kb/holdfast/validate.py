@@ -16,7 +16,8 @@ from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns, Limits
-from holdfast.columns.names import column_of
+from holdfast.columns.names import column_of, quoted
+from holdfast.columns.store import STATED
 from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_values, constraints_of
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError, ShapeError, SourceError
@@ -263,7 +264,7 @@ def _load(
     read = read_shapes(shape_files, advanced=advanced, memory=memory or usual_memory())
     columns = Columns(limits)
     columns.load([str(file) for file in data_files])
-    columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
+    columns.build(f"SELECT s, p, o, 0 AS c, {STATED} AS r FROM quads")
     if read.statements.subjects.get(SH + "js"):
         doubts.append(f"{_where(read)}: sh:js (SHACL-JS) is not known here, and is not run.")
     return Examination(columns, read), doubts
@@ -287,6 +288,10 @@ def _inferred(
         found.infer_rdfs()
     if inference in ("owlrl", "both"):
         entail(examination.columns)
+        for predicate in examination.columns.predicates:  # for the rules it is as if stated
+            examination.columns.con.execute(
+                f"UPDATE {quoted(predicate)} SET r = {STATED} WHERE r >= 0"
+            )
     if rules:
         found.run(list(rules.values()), iterate=iterate)
     return found, len(rules)

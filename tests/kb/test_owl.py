@@ -278,6 +278,12 @@ def test_an_axiom_that_an_axiom_infers_is_applied(tmp_path: Path) -> None:
     assert holds(columns, ":a :funds :b")
 
 
+def test_a_kind_of_property_that_an_axiom_infers_is_applied_after_it(tmp_path: Path) -> None:
+    said = ":mutual rdfs:domain owl:SymmetricProperty . :near :mutual :yes . :a :near :b ."
+    columns, *_ = closed(tmp_path, said)
+    assert holds(columns, ":b :near :a")
+
+
 def test_an_inferred_triple_has_the_axiom_among_its_premises(tmp_path: Path) -> None:
     columns, reasoner, _ = closed(tmp_path, INFERRED["prp-dom"][0])
     typed = quoted("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")

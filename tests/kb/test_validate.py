@@ -15,6 +15,7 @@ from rdflib.compare import isomorphic
 from rdflib.namespace import RDF, RDFS, SH
 
 from holdfast.cli import main
+from holdfast.columns import Limits
 from holdfast.errors import ShapeError
 from holdfast.memory import Memory
 from holdfast.validate import validate
@@ -223,6 +224,10 @@ ILL_FORMED = {
     "with SERVICE": 'sh:sparql [ sh:select "SELECT $this { SERVICE <urn:x:y> { $this ?p ?x } }" ]',
     "2 values of sh:datatype": "sh:datatype xsd:string, xsd:date",
     "no path": "sh:property [ sh:path [ sh:inverse ex:partner ] ; sh:minCount 1 ]",
+    "sh:zeroOrMorePath and sh:inversePath": "sh:property [ sh:path"
+    " [ sh:inversePath ex:lead ; sh:zeroOrMorePath ex:partner ] ; sh:minCount 1 ]",
+    "fewer than two members": "sh:property [ sh:path () ; sh:minCount 1 ]",
+    "holds no tags": "sh:languageIn ( 1 )",
     "refers to itself": "sh:node ex:Bad",
     "not SPARQL 1.1": 'sh:sparql [ sh:select "SELECT $this WHERE { $this foo:x ?y }" ]',
     "MINUS": 'sh:sparql [ sh:select "SELECT $this { ?s ?p $this MINUS { $this ?p ?s } }" ]',
@@ -413,6 +418,14 @@ def test_a_pattern_may_look_ahead(write: Write) -> None:
     assert ["b"] == focuses(write("d.ttl", data), write("s.ttl", shapes))
 
 
+def test_a_pattern_that_never_comes_to_an_end_is_stopped(write: Write) -> None:
+    data = f'ex:a ex:code "{"a" * 60}!" .'
+    shapes = """ex:S sh:targetSubjectsOf ex:code ;
+  sh:property [ sh:path ex:code ; sh:pattern "^(?=a)(a+)+$" ] ."""
+    with pytest.raises(ShapeError, match="sh:pattern that was not done within"):
+        focuses(write("d.ttl", data), write("s.ttl", shapes), limits=Limits(seconds=0.1))
+
+
 def test_the_inverse_of_a_sequence_is_walked_from_its_end(write: Write) -> None:
     data = "ex:trust ex:partner ex:club . ex:club ex:lead ex:council ."
     shapes = """ex:S sh:targetNode ex:council ; sh:property [
@@ -468,6 +481,19 @@ def test_inference_is_done_before_validating(write: Write) -> None:
 
 
 # -- what SHACL-AF and the command add -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("inference", ["owlrl", "both"])
+def test_axioms_that_follow_from_others_leave_the_data_as_they_are(
+    inference: str, write: Write
+) -> None:
+    data = write("d.ttl", """
+        @prefix owl: <http://www.w3.org/2002/07/owl#> .
+        ex:bothWays rdfs:domain owl:SymmetricProperty . ex:near ex:bothWays true .
+        ex:trust a ex:Venture ; ex:near ex:club .""")  # fmt: skip
+    shapes = "ex:S sh:targetClass ex:Venture ; sh:nodeKind sh:Literal ."
+
+    assert ["trust"] == focuses(data, write("s.ttl", shapes), inference=inference)
 
 
 def test_severities_below_fail_on_leave_the_status_alone(write: Write) -> None:

@@ -7,9 +7,10 @@ waits for, so that a block costs next to nothing: a run of all rules enters hund
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Condition, Thread
+from threading import Condition, Thread, current_thread, main_thread
 from time import monotonic
 
 import duckdb
@@ -94,6 +95,26 @@ def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
             yield
     finally:
         con.execute("SET preserve_insertion_order = true")
+
+
+@contextmanager
+def python_deadline(seconds: float) -> Iterator[None]:
+    """A block that is ended by a TimeoutError after so many seconds, even within one regular
+    expression. Nothing but the main thread can be interrupted so."""
+    if current_thread() is not main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def too_deep(error: duckdb.Error) -> bool:

@@ -64,9 +64,11 @@ class Axiom:
     @cached_property
     def reads(self) -> frozenset[str]:
         """The keys that it reads (see `dependencies`), in the manner of a rule."""
-        return frozenset(
-            (*(atom.key for atom in self.atoms), *(g.predicate for g in self._unsettled()))
+        stated = (
+            ANY_TYPE if given.predicate == RDF_TYPE else given.predicate
+            for given in self._unsettled()
         )
+        return frozenset((*(atom.key for atom in self.atoms), *stated))
 
     @property
     def background(self) -> bool:

@@ -10,7 +10,7 @@ import duckdb
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import deadline, too_deep
+from holdfast.columns.deadline import deadline, python_deadline, too_deep
 from holdfast.columns.names import quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import Refusal
@@ -93,7 +93,7 @@ class Examination:
         if any('"*nodes" ' in text for text in texts):
             self._list_nodes()
         for name, pattern in found.regexes:
-            self._match(name, pattern)
+            self._match(node, name, pattern)
         bound = {key: columns.id_of(n3) for key, n3 in plan.constants.items()}
         for name, query in found.stages:
             self._make(node, name, query, bound, focus)
@@ -167,11 +167,19 @@ class Examination:
                 ' (SELECT unnest([s, o]) AS n FROM "*")'
             )
 
-    def _match(self, name: str, pattern: str) -> None:
+    def _match(self, node: Identifier, name: str, pattern: str) -> None:
         """List the terms that match a regular expression that only Python knows."""
         matches = re.compile(pattern).search
         rows = self.columns.rows("SELECT id, lex FROM terms WHERE cls <> 1")
-        ids = [number for number, text in rows if matches(text)]
+        seconds = self.columns.limits.seconds
+        try:
+            with python_deadline(seconds):
+                ids = [number for number, text in rows if matches(text)]
+        except TimeoutError:
+            raise self._without_bound(
+                node, f"has a sh:pattern that was not done within {seconds:g} seconds"
+                " (--max-seconds)"
+            ) from None  # fmt: skip
         self.columns.con.execute(
             f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT unnest($ids::BIGINT[]) AS id",
             {"ids": ids},

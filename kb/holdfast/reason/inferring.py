@@ -12,6 +12,7 @@ from rdflib import BNode, URIRef, Variable
 from rdflib.term import Identifier
 
 from holdfast.columns.names import column_of, quoted
+from holdfast.columns.store import STATED
 from holdfast.compile.kept import template_from_json, template_to_json
 from holdfast.compile.shapes import (
     FOCUS,
@@ -281,7 +282,7 @@ class Inference:
 
     def infer_rdfs(self) -> None:
         """Add what follows by sub-properties, sub-classes, domains and ranges (RDF 1.1 §9.2)."""
-        columns, number = self.examination.columns, self.number(URIRef(RDFS))
+        columns, number = self.examination.columns, STATED  # later rules take it for stated
         add = self.examination.add
         below, above = RDFS + "subPropertyOf", RDFS + "subClassOf"
         for name in (below, above, RDFS + "domain", RDFS + "range", RDF_TYPE):
