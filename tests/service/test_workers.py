@@ -18,6 +18,7 @@ def idle() -> _Worker:
     """A worker that waits for a job, without the process."""
     process: Any = SimpleNamespace(pid=0, kill=lambda: None, wait=lambda seconds=0: 0)
     line = socket.socket()
+    line.close()  # nothing is said on it
     return _Worker(process, line, Frames(line), store="now")
 
 
