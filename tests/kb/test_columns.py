@@ -178,12 +178,12 @@ def test_a_type_holds_for_the_classes_above(tmp_path: Path) -> None:
 def test_adding_what_is_known_adds_nothing(tmp_path: Path) -> None:
     columns = build(load("ex:a ex:b ex:c .", tmp_path))
     rows = f'SELECT s, o, c FROM "{EX}b"'
-    assert (1, 0) == (columns.add(EX + "d", rows, 0, {}), columns.add(EX + "d", rows, 0, {}))
+    assert (1, 0) == (columns.add(EX + "d", rows, 0), columns.add(EX + "d", rows, 0))
 
 
 def test_a_literal_is_never_a_subject(tmp_path: Path) -> None:
     columns = build(load('ex:a ex:b "c" .', tmp_path))
-    assert 0 == columns.add(EX + "d", f'SELECT o AS s, s AS o, c FROM "{EX}b"', 0, {})
+    assert 0 == columns.add(EX + "d", f'SELECT o AS s, s AS o, c FROM "{EX}b"', 0)
 
 
 @pytest.mark.parametrize("line", ["\n", "\r", "\t", "\\", '"', "\u0008"])
