@@ -17,12 +17,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from rdflib.plugins.sparql.parserutils import CompValue
+
 from holdfast.columns import GIVEN, Columns, retime
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import SAME, Plan, schema_keys
 from holdfast.queries import reads_graphs
 from holdfast.reason.fixpoint import CompiledRule, Reasoner, Rounds, plan_of
+from holdfast.reason.prospects import Prospects
 from holdfast.reason.reach import (
     Neighbours,
     Readings,
@@ -83,6 +86,7 @@ class Edits:
             self._above[ids[f"<{low}>"]].append(ids[f"<{high}>"])
         kinds = [f"<{key.removeprefix('a ')}>" for key in schema_keys() if key.startswith("a ")]
         self.columns.learn(kinds)
+        self._groups: dict[int, tuple[CompValue, CompValue]] = {}
         self._kinds = {self.columns.id_of(kind) for kind in kinds}
         # equal things share all that is known of each: too much to follow triple by triple
         self._equals = bool(self.columns.value(f"SELECT count(*) FROM {self.columns.table(SAME)}"))
@@ -153,6 +157,7 @@ class Edits:
         self._changed = Changed()
         self._shaken: dict[str, set[Pair]] = defaultdict(set)
         self._neighbours = Neighbours(self.columns)
+        self._prospects = Prospects(self.columns, self._neighbours, self._groups)
         coming = dict.fromkeys(added)
         if not self._edit_quads([quad for quad in removed if quad not in coming], list(coming)):
             return self._changed
@@ -331,7 +336,7 @@ class Edits:
         )
         if gone:
             for subject, value in gone:
-                self._neighbours.note(iri, subject, value)
+                self._neighbours.note(iri, subject, value, gone=True)
             columns.con.execute(f"DELETE FROM {table} WHERE (s, o) IN ({_listed(gone)})")
         if fresh:
             rows = [
@@ -342,7 +347,7 @@ class Edits:
             columns.next_triple += len(fresh)
             columns.note(iri, (value for _, value in fresh))
             for subject, value in fresh:
-                self._neighbours.note(iri, subject, value)
+                self._neighbours.note(iri, subject, value, gone=False)
         self._changed.triples[iri] |= {*gone, *fresh}
 
     # -- rules -----------------------------------------------------------------------------------
@@ -444,16 +449,10 @@ class Edits:
                 f"SELECT node, p, s, o, c FROM supports WHERE {self._of(compiled, nodes)}"
             )
         }
-        plan = compiled.axioms.plan(known=True) if compiled.axioms else compiled.plan
-        if nodes is not None:
-            if compiled.axioms:
-                plan = compiled.axioms.plan(known=True, among=True)
-            else:
-                plan, _ = plan_of(compiled.rule, self.reasoner.memory, among=True)
-            plan = plan.among(nodes)
         now: dict[tuple[int, int, int, int], int] = {}
         judges = compiled.rule.kind == "judgement"
-        if self.reasoner.solved(plan, compiled.rule):
+        plan = self._plan(compiled, nodes)
+        if plan is not None and self.reasoner.solved(plan, compiled.rule):
             if judges:
                 query = self._judged(compiled, plan)
             else:
@@ -479,6 +478,19 @@ class Edits:
             self._refind(compiled, {s for _, _, s, _ in altered}, {s for _, _, s, _ in now})
             self._changed.ventures |= {node for node, _, _, _ in altered}
         return [(p, s, o) for _, p, s, o in altered]
+
+    def _plan(self, compiled: CompiledRule, nodes: Nodes) -> Plan | None:
+        """The plan of a rule for some focus nodes; None where it surely has no answer for any."""
+        if compiled.axioms:
+            plan = compiled.axioms.plan(known=True, among=nodes is not None)
+            return plan if nodes is None else plan.among(nodes)
+        if nodes is None:
+            return compiled.plan
+        likely = self._prospects.of(compiled.rule, nodes)
+        if not likely:
+            return None
+        plan, _ = plan_of(compiled.rule, self.reasoner.memory, among=True)
+        return plan.among(likely)
 
     def _judged(self, compiled: CompiledRule, plan: Plan) -> str:
         """A query for the supports that the findings in `answers` come to."""

@@ -344,60 +344,118 @@ def _inverse(path: Any) -> Any:
     return None if path is None else InvPath(path)
 
 
-class Neighbours:
-    """Who is joined to whom, looked up once and kept: before an edit and after it together.
+class Unfollowed(Exception):
+    """There is more to a pattern than is followed from neighbour to neighbour."""
 
-    `note` tells of the triples that it brings and of those that it takes away.
+
+class Neighbours:
+    """Who is joined to whom, looked up once and kept while an edit goes on.
+
+    `along` tells of before the edit and after it together, `now` of what there is now; for that
+    `note` has to be told of the triples that come and go.
     """
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
         self._known: dict[tuple[str, bool], dict[int, set[int]]] = {}
         self._noted: dict[tuple[str, bool, int], set[int]] = defaultdict(set)
+        self._gone: dict[tuple[str, bool, int], set[int]] = defaultdict(set)
 
-    def note(self, predicate: str, subject: int, value: int) -> None:
-        """Tell of a triple that was there before an edit or is there after it."""
+    def note(self, predicate: str, subject: int, value: int, *, gone: bool) -> None:
+        """Tell of a triple that has come, or gone."""
         for end, other, backwards in ((subject, value, False), (value, subject, True)):
             self._noted[predicate, backwards, end].add(other)
+            if gone:
+                self._gone[predicate, backwards, end].add(other)
+            else:
+                self._gone[predicate, backwards, end].discard(other)
             known = self._known.get((predicate, backwards), {})
             if end in known:
                 known[end].add(other)
 
-    def fetch(self, predicate: str, nodes: Iterable[int], *, backwards: bool = False) -> None:
-        """Look up the neighbours of some nodes along one predicate at once."""
+    def fetch(
+        self,
+        predicate: str,
+        nodes: Iterable[int],
+        *,
+        backwards: bool = False,
+        most: int | None = None,
+    ) -> None:
+        """Look up the neighbours of some nodes along one predicate at once.
+
+        Raises Unfollowed where there are more than `most`; then none is kept.
+        """
         known = self._known.setdefault((predicate, backwards), {})
         wanted = [node for node in nodes if node not in known]
         if not wanted:
             return
-        for node in wanted:
-            known[node] = set(self._noted.get((predicate, backwards, node), ()))
-        if predicate not in self.columns.predicates:
-            return
-        here, there = ("o", "s") if backwards else ("s", "o")
-        listed = ", ".join(map(str, wanted))
-        for node, other in self.columns.rows(
-            f"SELECT {here}, {there} FROM {quoted(predicate)} WHERE {here} IN ({listed})"
-        ):
-            known[node].add(other)
+        found: dict[int, set[int]] = {
+            node: set(self._noted.get((predicate, backwards, node), ())) for node in wanted
+        }
+        if predicate in self.columns.predicates:
+            here, there = ("o", "s") if backwards else ("s", "o")
+            listed = ", ".join(map(str, wanted))
+            limit = "" if most is None else f" LIMIT {most + 1}"
+            rows = self.columns.rows(
+                f"SELECT {here}, {there} FROM {quoted(predicate)} WHERE {here} IN ({listed}){limit}"
+            )
+            if most is not None and len(rows) > most:
+                raise Unfollowed
+            for node, other in rows:
+                found[node].add(other)
+        known |= found
+
+    def now(
+        self,
+        step: Step,
+        nodes: frozenset[int],
+        *,
+        backwards: bool = False,
+        most: int | None = None,
+    ) -> dict[int, set[int]]:
+        """What each node reaches now in one step.
+
+        Raises Unfollowed where more than `most` are looked up at once.
+        """
+        return self.along(step, nodes, backwards=backwards, now=True, most=most)
 
     def along(
-        self, step: Step, nodes: frozenset[int], *, backwards: bool = False
+        self,
+        step: Step,
+        nodes: frozenset[int],
+        *,
+        backwards: bool = False,
+        now: bool = False,
+        most: int | None = None,
     ) -> dict[int, set[int]]:
         """What each node reaches in one step: along a predicate, a path, or the path read back."""
         if isinstance(step, (URIRef, str)):
-            self.fetch(str(step), nodes, backwards=backwards)
+            self.fetch(str(step), nodes, backwards=backwards, most=most)
             known = self._known[str(step), backwards]
-            return {node: known[node] for node in nodes}
+            if not now:
+                return {node: known[node] for node in nodes}
+            none: set[int] = set()
+            return {
+                node: known[node] - self._gone.get((str(step), backwards, node), none)
+                for node in nodes
+            }
         if isinstance(step, InvPath):
-            return self.along(step.arg, nodes, backwards=not backwards)
+            return self.along(step.arg, nodes, backwards=not backwards, now=now, most=most)
         if isinstance(step, AlternativePath):
-            return _merged([self.along(arg, nodes, backwards=backwards) for arg in step.args])
+            return _merged(
+                [
+                    self.along(arg, nodes, backwards=backwards, now=now, most=most)
+                    for arg in step.args
+                ]
+            )
         if isinstance(step, SequencePath):
             reached = {node: {node} for node in nodes}
             for arg in reversed(step.args) if backwards else step.args:
-                reached = self._on(reached, arg, backwards)
+                reached = self._on(reached, arg, backwards, now, most)
             return reached
         if isinstance(step, NegatedPath):
+            if now:
+                raise Unfollowed
             ways = [
                 self.along(predicate, nodes, backwards=back)
                 for predicate in list(self.columns.predicates)
@@ -405,21 +463,29 @@ class Neighbours:
             ]
             return _merged(ways) if ways else {node: set() for node in nodes}
         assert isinstance(step, MulPath)
+        once = self.along(step.path, nodes, backwards=backwards, now=now, most=most)
         if step.mod == "?":
-            once = self.along(step.path, nodes, backwards=backwards)
             return {node: {node, *others} for node, others in once.items()}
-        reached = {node: {node} for node in nodes}
+        reached = {n: {n, *others} if step.mod == "*" else {*others} for n, others in once.items()}
         while True:
-            further = self._on(reached, step.path, backwards)
+            further = self._on(reached, step.path, backwards, now, most)
             grown = {node: reached[node] | further[node] for node in nodes}
             if grown == reached:
-                # `+` may come back or not: the node itself does no harm
                 return reached
             reached = grown
 
-    def _on(self, reached: dict[int, set[int]], step: Step, back: bool) -> dict[int, set[int]]:
+    def _on(
+        self,
+        reached: dict[int, set[int]],
+        step: Step,
+        backwards: bool,
+        now: bool,
+        most: int | None,
+    ) -> dict[int, set[int]]:
         ends = frozenset(end for others in reached.values() for end in others)
-        following = self.along(step, ends, backwards=back)
+        if most is not None and len(ends) > most:
+            raise Unfollowed
+        following = self.along(step, ends, backwards=backwards, now=now, most=most)
         return {
             node: {far for end in others for far in following[end]}
             for node, others in reached.items()
