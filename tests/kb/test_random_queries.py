@@ -13,6 +13,7 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pyoxigraph as ox
@@ -20,6 +21,13 @@ import pytest
 
 from holdfast.answers import Answer, answer
 from holdfast.columns import Columns
+from holdfast.compile import Refusal, compile_rule
+from holdfast.ontology import read_ontology
+from holdfast.queries import read_query
+from holdfast.reason import Reasoner
+from holdfast.reason.prospects import Prospects
+from holdfast.reason.reach import Neighbours
+from holdfast.rules import Target
 
 EX = "https://example.org/"
 XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -444,3 +452,33 @@ def test_a_random_query_gives_the_same(world: World) -> None:
 def test_a_random_expression_has_the_same_value(world: World) -> None:
     for number in range(EXPRESSIONS):
         world.compare(Author(Random(1000 * world.number + number)).expressions(20))
+
+
+def test_who_may_have_an_answer_to_a_random_rule_takes_in_all_who_have_one(world: World) -> None:
+    """An edit runs a rule again only for whom `Prospects` gives, who may be too many."""
+    columns = world.columns
+    for predicate in [*LINKS, *VALUES]:
+        columns.table(EX + predicate.removeprefix("ex:"))
+    reasoner = Reasoner(columns, [], read_ontology(), [])
+    nodes = {columns.id_of(f"<{EX}{name.removeprefix('ex:')}>") for name in NODES}
+    left_out = 0
+    for number in range(QUERIES):
+        author = Author(Random(7000 * world.number + number))
+        group = author.group(2, ["?this", "?this", *author.chance.sample(NAMES, 2)])
+        way = author.one("", "FILTER EXISTS", "FILTER NOT EXISTS")
+        query = f"SELECT ?this {{ ?this ex:near ?near {way} {{ {group} }} }}"
+        rule: Any = SimpleNamespace(
+            algebra=read_query(HEAD + query, {}), target=Target("targetSubjectsOf", f"{EX}near")
+        )
+        try:
+            plan, _ = compile_rule(rule.algebra, rule.target, among=True)
+        except Refusal:
+            continue
+        if reasoner.materialise(plan.among(nodes), "answers", {}):
+            answered = {node for (node,) in columns.rows("SELECT v_this FROM answers")}
+        else:
+            answered = set()
+        prospects = Prospects(columns, Neighbours(columns), {}).of(rule, nodes)
+        assert answered <= set(prospects), query
+        left_out += len(nodes) - len(prospects)
+    assert left_out

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from holdfast.columns.names import among
 from holdfast.columns.store import AS_OF, STATED, Columns
 from holdfast.errors import UnknownNameError
 from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD, nearest
+
+Quad = tuple[int, int, int, int | None]
+"""Subject, predicate, object and graph as ids; None is the default graph."""
+
+Triple = tuple[int, int, int]
+"""Predicate, subject, object."""
 
 _DATE = re.compile(r"^\d{4}(-\d{2}(-\d{2})?)?$")
 
@@ -94,14 +101,16 @@ GIVEN = (RDF_TYPE, HF + "currentPhase", HF + "asOf")
 _STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
 """What all of a register's time hangs on."""
 
-_VISIBLE = """
+_STATED = """
     SELECT q.s, q.p, q.o,
       (CASE WHEN q.background THEN 0 ELSE coalesce(f.c, e.c, 0) END)::TINYINT AS c,
       {stated} AS r
     FROM quads q LEFT JOIN certainties f ON f.node = q.g LEFT JOIN certainties e ON e.node = q.s
     WHERE (q.g IS NULL OR q.g NOT IN (SELECT node FROM unborn))
-      AND q.s NOT IN (SELECT node FROM unborn) AND q.o NOT IN (SELECT node FROM unborn)
-    UNION ALL SELECT node, {type}, {past}, 0::TINYINT, {given} FROM over
+      AND q.s NOT IN (SELECT node FROM unborn) AND q.o NOT IN (SELECT node FROM unborn)"""
+
+_GIVEN = """
+    SELECT node AS s, {type} AS p, {past} AS o, 0::TINYINT AS c, {given} AS r FROM over
     UNION ALL SELECT venture, {currentPhase}, phase, 0::TINYINT, {given} FROM clock
       WHERE phase IS NOT NULL
     UNION ALL SELECT venture, {asOf}, id, 0::TINYINT, {given} FROM clock
@@ -109,7 +118,7 @@ _VISIBLE = """
 
 
 def _spelt(columns: Columns, query: str, among: str = "") -> str:
-    """One of the queries above with the ids put in; `among` names a table of nodes."""
+    """One of the queries above with the ids put in; `among` lists the nodes that are chosen."""
     ids = _predicate_ids(columns)
     words = {**{key.rsplit("#", 1)[-1]: str(number) for key, number in ids.items()}}
     words |= {"stated": str(STATED), "given": str(AS_OF), "xsd": XSD}
@@ -118,64 +127,63 @@ def _spelt(columns: Columns, query: str, among: str = "") -> str:
         name, _, column = found[1].partition(":")
         if name != "chosen":
             return words[name]
-        return f"{column} IN (SELECT node FROM {among})" if among else "true"
+        return f"{column} IN ({among})" if among else "true"
 
     return re.sub(r"\{([A-Za-z]+(?::[a-z.]+)?)\}", word, query)
 
 
-def retime(columns: Columns) -> bool:
-    """Bring time up to date after quads have changed, without looking at what they do not touch.
+def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
+    """Bring time up to date after quads came or went, without looking at what they do not touch.
 
-    The table edited(s, p, o, g) holds the quads that came or went; `quads` is as it is to be. Makes
-    touched(s, p, o): the triples that may be seen otherwise than before. False where the change
-    reaches the phases, ventures or ranks on which all else hangs: then project anew.
+    `quads` is as it is to be. Gives the triples that may be seen otherwise than before; None where
+    the change reaches the phases, ventures or ranks on which all else hangs: then project anew.
     """
     ids = _predicate_ids(columns)
-    con = columns.con
-    structure = ", ".join(str(ids[name]) for name in ids if name.rsplit("#", 1)[-1] in _STRUCTURE)
-    if columns.value(
-        f"SELECT count(*) FROM edited WHERE p IN ({structure})"
-        f" OR (p = {ids[RDF_TYPE]} AND o = {ids['venture']})"
-        " OR s IN (SELECT phase FROM phases) OR s IN (SELECT concept FROM ranks)"
+    structure = {ids[name] for name in ids if name.rsplit("#", 1)[-1] in _STRUCTURE}
+    if any(
+        p in structure or (p == ids[RDF_TYPE] and o == ids["venture"]) for _, p, o, _ in edited
+    ) or columns.rows(
+        "SELECT n FROM (SELECT phase AS n FROM phases UNION ALL SELECT concept FROM ranks)"
+        f" WHERE {among('n', (s for s, _, _, _ in edited))}"
     ):
-        return False
-    timely = ", ".join(
-        str(ids[HF + name])
+        return None
+    timely = {
+        ids[HF + name]
         for name in ("certainty", "started", "ended", "date", "phase", "untilPhase", "belongsTo")
-    )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE retimed AS
-        SELECT DISTINCT s AS node FROM edited WHERE p IN ({timely})
-        UNION SELECT g FROM edited WHERE g IN (SELECT node FROM timed)
-        """
-    )
-    con.execute("CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT s, p, o FROM edited")
-    if not columns.value("SELECT count(*) FROM retimed"):
-        return True
+    }
+    retimed = {s for s, p, _, _ in edited if p in timely}
+    if graphs := {g for _, _, _, g in edited if g is not None}:
+        timed = columns.rows(f"SELECT node FROM timed WHERE {among('node', graphs)}")
+        retimed |= {node for (node,) in timed}
+    touched = {(p, s, o) for s, p, o, _ in edited}
+    if not retimed:
+        return touched
+    moved = _retimed(columns, retimed)
+    if moved:
+        chosen = [among(end, moved) for end in ("s", "o", "g")]
+        touched |= {*columns.rows(f"SELECT p, s, o FROM quads WHERE {' OR '.join(chosen)}")}
+        touched |= {(ids[RDF_TYPE], node, ids["past"]) for node in moved}
+    if columns.rows(f"SELECT venture FROM ventures WHERE {among('venture', moved)}"):
+        return None
+    return touched
+
+
+def _retimed(columns: Columns, nodes: set[int]) -> set[int]:
+    """Bring the tables of time up to date for some nodes; gives those that it tells otherwise."""
+    listed = ", ".join(map(str, sorted(nodes)))
     status = (
-        "SELECT node, c, NULL AS way FROM certainties WHERE node IN (FROM retimed)"
-        " UNION ALL SELECT node, 0, 'unborn' FROM unborn WHERE node IN (FROM retimed)"
-        " UNION ALL SELECT node, 0, 'over' FROM over WHERE node IN (FROM retimed)"
+        f"SELECT node, c, NULL AS way FROM certainties WHERE node IN ({listed})"
+        f" UNION ALL SELECT node, 0, 'unborn' FROM unborn WHERE node IN ({listed})"
+        f" UNION ALL SELECT node, 0, 'over' FROM over WHERE node IN ({listed})"
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE status AS {status}")
+    before = {*columns.rows(status)}
     for name in ("certainties", "spans", "hidden_facts", "owners", "timed", "unborn", "over"):
         key = "g" if name == "hidden_facts" else "node"
-        con.execute(
-            f"DELETE FROM {name} WHERE {key} IN (FROM retimed);"
-            f"INSERT INTO {name} {_spelt(columns, _TIME[name], 'retimed')}"
+        columns.con.execute(
+            f"DELETE FROM {name} WHERE {key} IN ({listed});"
+            f"INSERT INTO {name} {_spelt(columns, _TIME[name], listed)}"
         )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE moved AS SELECT DISTINCT node FROM (
-          (FROM status EXCEPT {status}) UNION ALL ({status} EXCEPT FROM status));
-        INSERT INTO touched
-        SELECT DISTINCT s, p, o FROM quads WHERE s IN (FROM moved) OR o IN (FROM moved)
-          OR g IN (FROM moved)
-        UNION SELECT node, {ids[RDF_TYPE]}, {ids["past"]} FROM moved
-        """
-    )
-    return not columns.value("SELECT count(*) FROM moved WHERE node IN (FROM ventures)")
+    return {node for node, _, _ in before ^ {*columns.rows(status)}}
 
 
 def _predicate_ids(columns: Columns) -> dict[str, int]:
@@ -199,8 +207,8 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
     `as_of` is a date (YYYY, YYYY-MM or YYYY-MM-DD; the end of that period counts), the notation of
     a phase, or None for the last phase of each venture that has phases, and today for all others.
     Ventures that do not have the phase are left out and named. Raises UnknownNameError for a phase
-    that no venture has. Leaves the view visible(s, p, o, c, r) behind: what the tables are built
-    from, each triple once for each place that states it.
+    that no venture has. Leaves the views stated and given(s, p, o, c, r) behind: what the tables
+    are built from, each triple once for each place that states it, and what time itself gives.
     """
     con = columns.con
     for name, made in _TIME.items():
@@ -211,8 +219,11 @@ def project(columns: Columns, as_of: str | None, today: date) -> AsOf:
         f"SELECT '\"' || strftime(moment, '%Y-%m-%d') || '\"^^<{XSD}date>' FROM clock"
         " WHERE moment IS NOT NULL"
     )
-    con.execute(f"CREATE OR REPLACE TEMP VIEW visible AS {_spelt(columns, _VISIBLE)}")
-    columns.build("SELECT s, p, o, c, r FROM visible")
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW stated AS {_spelt(columns, _STATED)};"
+        f"CREATE OR REPLACE TEMP VIEW given AS {_spelt(columns, _GIVEN)}"
+    )
+    columns.build("FROM stated UNION ALL FROM given")
     missing = columns.rows(
         "SELECT venture FROM ventures WHERE venture NOT IN (SELECT venture FROM clock)"
         " OR venture IN (SELECT node FROM unborn)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _CAPITALS = str.maketrans({letter: f"{letter}^" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 
 
@@ -13,6 +15,14 @@ def told_apart(name: str) -> str:
 def quoted(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + told_apart(name).replace('"', '""') + '"'
+
+
+def among(column: str, numbers: Iterable[int]) -> str:
+    """A condition: the value of a column is one of these."""
+    listed = sorted({*numbers})
+    if len(listed) == 1:
+        return f"{column} = {listed[0]}"
+    return f"{column} IN ({', '.join(map(str, listed))})" if listed else "false"
 
 
 def column_of(variable: str) -> str:

@@ -470,32 +470,46 @@ class Columns:
         self._last_term += int(done[0]) if done else 0
         return identifier
 
+    def index_terms(self) -> None:
+        """Let the ids of a few terms be found without looking at all; loading is slower then."""
+        self.con.execute("CREATE INDEX IF NOT EXISTS terms_by_n3 ON terms(n3)")
+
     def ids_of(self, n3s: Iterable[str]) -> dict[str, int]:
         """The ids of those of these N-Triples terms that the dictionary holds."""
         wanted = list(dict.fromkeys(n3s))
-        rows = self.con.execute(
-            "SELECT n3, id FROM terms WHERE n3 IN (SELECT unnest($wanted))", {"wanted": wanted}
-        ).fetchall()
-        return dict(rows)
+        if len(wanted) > _FEW:
+            return dict(
+                self.rows(
+                    "SELECT n3, id FROM terms WHERE n3 IN (SELECT unnest($wanted))",
+                    {"wanted": wanted},
+                )
+            )
+        if not wanted:
+            return {}
+        params = {f"t{place}": n3 for place, n3 in enumerate(wanted)}
+        listed = ", ".join(f"${name}" for name in params)
+        return dict(self.rows(f"SELECT n3, id FROM terms WHERE n3 IN ({listed})", params))
+
+    def ids(self, n3s: Iterable[str]) -> dict[str, int]:
+        """The ids of terms, those that are new put into the dictionary."""
+        wanted = list(dict.fromkeys(n3s))
+        known = self.ids_of(wanted)
+        if fresh := [n3 for n3 in wanted if n3 not in known]:
+            self.add_terms("SELECT unnest($fresh)", {"fresh": fresh})
+            known |= self.ids_of(fresh)
+        return known
 
     def id_of(self, n3: str) -> int:
         """The id of a term, put into the dictionary if it is new."""
         if n3 not in self._constants:
-            known = self.ids_of([n3])
-            if n3 not in known:
-                self.add_terms("SELECT $n3", {"n3": n3})
-                known = self.ids_of([n3])
-            self._constants[n3] = known[n3]
+            self._constants |= self.ids([n3])
         return self._constants[n3]
 
     def learn(self, n3s: Iterable[str]) -> None:
         """Look up the ids of many terms at once, so that `id_of` has them at hand."""
         wanted = [n3 for n3 in dict.fromkeys(n3s) if n3 not in self._constants]
         if wanted:
-            self._constants |= self.ids_of(wanted)
-        if fresh := [n3 for n3 in wanted if n3 not in self._constants]:
-            self.add_terms("SELECT unnest($fresh)", {"fresh": fresh})
-            self._constants |= self.ids_of(fresh)
+            self._constants |= self.ids(wanted)
 
     # -- tables ----------------------------------------------------------------------------------
 
@@ -746,6 +760,9 @@ class Columns:
             FROM asked JOIN terms USING (id) LEFT JOIN labelled USING (id)
             """
 
+
+_FEW = 16
+"""Up to so many terms are looked up by the index, if there is one."""
 
 LABEL = RDFS + "label"
 PREF_LABEL = SKOS + "prefLabel"

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from rdflib.plugins.sparql.parserutils import CompValue
 
 from holdfast.columns import GIVEN, Columns, retime
-from holdfast.columns.names import column_of, quoted
+from holdfast.columns.names import among, column_of, quoted
 from holdfast.columns.store import SUBCLASS
 from holdfast.compile import SAME, Plan, schema_keys
 from holdfast.queries import reads_graphs
@@ -40,7 +40,13 @@ Quad = tuple[str, str, str, str]
 
 _PART = " axiom "
 
+Numbers = tuple[int, int, int, int | None]
+"""A quad with the ids of its terms; None is the default graph."""
+
 Pair = tuple[int, int]
+Support = tuple[int, int, int, int]
+"""What a rule makes of a focus node: that node and a triple (p, s, o)."""
+
 Nodes = set[int] | None
 """Focus nodes; None is all of them."""
 
@@ -63,6 +69,7 @@ class Edits:
     def __init__(self, reasoner: Reasoner, anew: Callable[[], Reasoner]) -> None:
         """Make ready for edits; `anew` projects the quads and runs every rule from the start."""
         self._anew = anew
+        reasoner.columns.index_terms()
         self._take(reasoner)
 
     def _take(self, reasoner: Reasoner) -> None:
@@ -115,6 +122,8 @@ class Edits:
                 f"INSERT INTO supports SELECT CASE rule {told} END, venture,"
                 f" {self._predicate(predicate)}, node, ({value})::BIGINT, c FROM findings"
             )
+        # what is asked for are a few subjects, or focus nodes, which mostly are the same
+        con.execute("CREATE OR REPLACE TEMP TABLE supports AS FROM supports ORDER BY s")
 
     def _empty(self) -> set[str]:
         """The predicates without triples."""
@@ -156,15 +165,18 @@ class Edits:
         """
         self._changed = Changed()
         self._shaken: dict[str, set[Pair]] = defaultdict(set)
+        self._stated: dict[int, set[int]] = {}
         self._neighbours = Neighbours(self.columns)
         self._prospects = Prospects(self.columns, self._neighbours, self._groups)
         coming = dict.fromkeys(added)
-        if not self._edit_quads([quad for quad in removed if quad not in coming], list(coming)):
+        edited = self._edit_quads([quad for quad in removed if quad not in coming], list(coming))
+        if not edited:
             return self._changed
-        if self._equals or self._by_graph or not retime(self.columns):
+        touched = None if self._equals or self._by_graph else retime(self.columns, edited)
+        if touched is None:
             return self._again()
         self._iris = {number: iri for iri, number in self.columns.predicates.items()}
-        self._settle(self.columns.rows("SELECT p, s, o FROM touched"))
+        self._settle(touched)
         if self._is_schema():
             return self._again()
         for stratum in self._strata:
@@ -205,37 +217,42 @@ class Edits:
         self.__dict__.clear()
         self.__dict__.update(before)
 
-    def _edit_quads(self, removed: list[Quad], added: list[Quad]) -> bool:
+    def _edit_quads(self, removed: list[Quad], added: list[Quad]) -> list[Numbers]:
+        """Take quads away and add others; gives those that were there, or were not."""
         columns = self.columns
-        con = columns.con
         columns.learn(term for quad in (*removed, *added) for term in quad if term)
         if not (removed or added):
-            return False
+            return []
 
-        def numbers(quad: Quad) -> tuple[int | None, ...]:
-            return tuple(columns.id_of(term) if term else None for term in quad)
+        def numbers(quad: Quad) -> Numbers:
+            s, p, o = map(columns.id_of, quad[:3])
+            return s, p, o, columns.id_of(quad[3]) if quad[3] else None
 
         gone, fresh = [numbers(quad) for quad in removed], [numbers(quad) for quad in added]
-        subjects = ", ".join(str(quad[0]) for quad in (*gone, *fresh))
-        there = set(
-            columns.rows(f"SELECT s, p, o, g FROM quads WHERE NOT background AND s IN ({subjects})")
-        )
+        subjects = {quad[0] for quad in (*gone, *fresh)}
+        self._stated = {subject: set() for subject in subjects}
+        there: dict[Numbers, list[int]] = defaultdict(list)
+        going = {*gone}
+        for s, p, o, g, background, row in columns.rows(
+            f"SELECT s, p, o, g, background, rowid FROM quads WHERE {among('s', subjects)}"
+        ):
+            if not background:
+                there[s, p, o, g].append(row)
+            if background or (s, p, o, g) not in going:
+                self._stated[s].add(p)
         gone = [quad for quad in dict.fromkeys(gone) if quad in there]
         fresh = [quad for quad in dict.fromkeys(fresh) if quad not in there]
-        con.execute("CREATE OR REPLACE TEMP TABLE edited(s BIGINT, p BIGINT, o BIGINT, g BIGINT)")
-        if gone or fresh:
-            con.execute(f"INSERT INTO edited VALUES {_listed([*gone, *fresh])}")
-        for s, p, o, g in gone:
-            con.execute(
-                f"DELETE FROM quads WHERE s = {s} AND p = {p} AND o = {o}"
-                f" AND g {f'= {g}' if g is not None else 'IS NULL'} AND NOT background"
-            )
+        if gone:
+            rows = among("rowid", (row for quad in gone for row in there[quad]))
+            columns.con.execute(f"DELETE FROM quads WHERE {rows}")
         if fresh:
-            con.execute(
+            columns.con.execute(
                 "INSERT INTO quads SELECT *, false FROM"
                 f" (VALUES {_listed(fresh)}) AS fresh(s, p, o, g)"
             )
-        return bool(gone or fresh)
+            for s, p, _, _ in fresh:
+                self._stated[s].add(p)
+        return [*gone, *fresh]
 
     def _is_schema(self) -> bool:
         """Whether the edit alters axioms."""
@@ -257,17 +274,14 @@ class Edits:
         typing = self.columns.predicates[RDF_TYPE]
         typed = {subject for subject, _ in by_predicate.pop(typing, ())}
         if typed:
-            which = f"p = {typing} AND s IN ({_each(typed)})"
+            which = f"p = {typing} AND {among('s', typed)}"
             wanted = self._wanted(which, {(typing, subject) for subject in typed})
             self._settle_types(wanted[typing], typed)
         if not by_predicate:
             return
-        listed = [(p, s, o) for p, pairs in by_predicate.items() for s, o in pairs]
-        wanted = self._wanted(
-            f"p IN ({_each(p for p, _, _ in listed)}) AND s IN ({_each(s for _, s, _ in listed)})"
-            f" AND (p, s, o) IN ({_listed(listed)})",
-            {(p, s) for p, s, _ in listed},
-        )
+        places = {(p, s) for p, pairs in by_predicate.items() for s, _ in pairs}
+        which = f"{among('p', by_predicate)} AND {among('s', (s for _, s in places))}"
+        wanted = self._wanted(which, places)
         for predicate in sorted(by_predicate):
             self._write(self._iri(predicate), by_predicate[predicate], wanted[predicate])
 
@@ -285,8 +299,7 @@ class Edits:
         """
         found: dict[int, dict[Pair, Pair]] = defaultdict(dict)
         ways = [f"SELECT p, s, o, c, rule FROM supports WHERE {which}"]
-        if self._may_be_seen(places):
-            ways.append(f"SELECT p, s, o, c, r FROM visible WHERE {which}")
+        ways += [f"SELECT p, s, o, c, r FROM {view} WHERE {which}" for view in self._seen(places)]
         for predicate, subject, value, certainty, rule in self.columns.rows(
             " UNION ALL ".join(ways)
         ):
@@ -295,16 +308,20 @@ class Edits:
             found[predicate][subject, value] = min(known, ground)
         return found
 
-    def _may_be_seen(self, places: set[Pair]) -> bool:
-        """Whether any of these predicates and subjects may be in `visible`, which takes longer."""
-        stated = self.columns.rows(
-            f"SELECT DISTINCT p, s FROM quads WHERE s IN ({_each(s for _, s in places)})"
-        )
-        subjects = {subject for _, subject in stated}
+    def _seen(self, places: set[Pair]) -> list[str]:
+        """The views that may tell of these predicates and subjects; reading them takes long."""
+        if unread := {subject for _, subject in places} - self._stated.keys():
+            self._stated |= {subject: set() for subject in unread}
+            for predicate, subject in self.columns.rows(
+                f"SELECT DISTINCT p, s FROM quads WHERE {among('s', unread)}"
+            ):
+                self._stated[subject].add(predicate)
         given = {self.columns.predicates.get(iri) for iri in GIVEN}
-        return not places.isdisjoint(stated) or any(
-            predicate in given and subject in subjects for predicate, subject in places
-        )
+        views = {
+            "stated": any(predicate in self._stated[subject] for predicate, subject in places),
+            "given": any(predicate in given for predicate, _ in places),
+        }
+        return [view for view, told in views.items() if told]
 
     def _settle_types(self, wanted: dict[Pair, Pair], nodes: set[int]) -> None:
         for (node, cls), (certainty, _) in list(wanted.items()):
@@ -313,19 +330,17 @@ class Edits:
                 known = wanted.get((node, high))
                 if known is None or certainty < known[0]:
                     wanted[node, high] = following
-        there = self.columns.rows(
-            f"SELECT s, o FROM {quoted(RDF_TYPE)} WHERE s IN ({', '.join(map(str, nodes))})"
-        )
+        there = self.columns.rows(f"SELECT s, o FROM {quoted(RDF_TYPE)} WHERE {among('s', nodes)}")
         self._write(RDF_TYPE, {*((s, o) for s, o in there), *wanted}, wanted)
 
     def _write(self, iri: str, pairs: set[Pair], wanted: Mapping[Pair, Pair]) -> None:
         columns, table = self.columns, self.columns.table(iri)
         self._shaken[iri] |= pairs
+        subjects = among("s", (subject for subject, _ in pairs))
         there = {
             (subject, value): certainty
             for subject, value, certainty in columns.rows(
-                f"SELECT s, o, c FROM {table} WHERE s IN ({_each(s for s, _ in pairs)})"
-                f" AND (s, o) IN ({_listed(pairs)})"
+                f"SELECT s, o, c FROM {table} WHERE {subjects}"
             )
         }
         gone = [
@@ -337,7 +352,10 @@ class Edits:
         if gone:
             for subject, value in gone:
                 self._neighbours.note(iri, subject, value, gone=True)
-            columns.con.execute(f"DELETE FROM {table} WHERE (s, o) IN ({_listed(gone)})")
+            subjects = among("s", (subject for subject, _ in gone))
+            columns.con.execute(
+                f"DELETE FROM {table} WHERE {subjects} AND (s, o) IN ({_listed(gone)})"
+            )
         if fresh:
             rows = [
                 f"({s}, {o}, {wanted[s, o][0]}, {columns.next_triple + place}, {wanted[s, o][1]})"
@@ -355,12 +373,7 @@ class Edits:
     def _bring_up(self, stratum: Sequence[CompiledRule]) -> None:
         if not any(compiled.deltas for compiled in stratum):
             reached = self._reached(stratum, self._changed.triples)
-            made: list[tuple[int, int, int]] = []
-            for compiled in stratum:
-                nodes = reached[compiled.rule.id]
-                if nodes is None or nodes:
-                    made += self._redo(compiled, nodes)
-            self._settle(made)
+            self._settle(self._redo(stratum, reached))
             return
         # a triple that lost a ground and is still there may be there by its own support alone
         reached = self._reached(stratum, self._shaken)
@@ -384,12 +397,10 @@ class Edits:
             rounds.another()
             touched: dict[str, set[Pair]] = defaultdict(set)
             for compiled in stratum:
-                nodes = waiting[compiled.rule.id]
-                if nodes is None or nodes:
-                    made = self._redo(compiled, nodes)
-                    self._settle(made)
-                    for predicate, subject, value in made:
-                        touched[self._iri(predicate)].add((subject, value))
+                made = self._redo([compiled], waiting)
+                self._settle(made)
+                for predicate, subject, value in made:
+                    touched[self._iri(predicate)].add((subject, value))
             waiting = self._reached(stratum, touched)
 
     def _reached(
@@ -425,7 +436,7 @@ class Edits:
 
     def _of(self, compiled: CompiledRule, nodes: Nodes) -> str:
         which = f"rule = {self._number[compiled.rule.id]}"
-        return which if nodes is None else f"{which} AND node IN ({', '.join(map(str, nodes))})"
+        return which if nodes is None else f"{which} AND {among('node', nodes)}"
 
     def _forget(self, compiled: CompiledRule, nodes: Nodes) -> None:
         """Take away what a rule made of some focus nodes, its findings too."""
@@ -434,22 +445,43 @@ class Edits:
         self.columns.con.execute(f"DELETE FROM supports WHERE {self._of(compiled, nodes)}")
         if compiled.rule.kind == "judgement":
             number = self.reasoner.number[compiled.rule.id]
-            which = "" if nodes is None else f" AND venture IN ({_each(nodes)})"
+            which = "" if nodes is None else f" AND {among('venture', nodes)}"
             lost = self.columns.rows(
                 f"DELETE FROM findings WHERE rule = {number}{which} RETURNING venture"
             )
             self._changed.ventures |= {venture for (venture,) in lost}
 
-    def _redo(self, compiled: CompiledRule, nodes: Nodes) -> list[tuple[int, int, int]]:
-        """Run a rule again for some focus nodes; returns the triples whose support changed."""
+    def _redo(
+        self, rules: Sequence[CompiledRule], reached: Mapping[str, Nodes]
+    ) -> list[tuple[int, int, int]]:
+        """Run rules again for the focus nodes that are reached, of which none may matter to
+        another of them; returns the triples whose support changed."""
+        waiting = [c for c in rules if reached[c.rule.id] is None or reached[c.rule.id]]
+        before: dict[int, dict[Support, int]] = defaultdict(dict)
+        if not waiting:
+            return []
+        known = [reached[compiled.rule.id] for compiled in waiting]
+        which = [among("rule", (self._number[compiled.rule.id] for compiled in waiting))]
+        if None not in known:
+            which.append(among("node", (node for nodes in known for node in nodes or ())))
+        for rule, node, p, s, o, c in self.columns.rows(
+            f"SELECT rule, node, p, s, o, c FROM supports WHERE {' AND '.join(which)}"
+        ):
+            before[rule][node, p, s, o] = c
+        made: list[tuple[int, int, int]] = []
+        for compiled, nodes in zip(waiting, known, strict=True):
+            own = before[self._number[compiled.rule.id]]
+            if nodes is not None:
+                own = {support: c for support, c in own.items() if support[0] in nodes}
+            made += self._redo_one(compiled, nodes, own)
+        return made
+
+    def _redo_one(
+        self, compiled: CompiledRule, nodes: Nodes, before: Mapping[Support, int]
+    ) -> list[tuple[int, int, int]]:
+        """Run a rule again for some focus nodes, which had these supports with their certainty."""
         columns, con = self.columns, self.columns.con
-        before = {
-            (node, p, s, o): c
-            for node, p, s, o, c in columns.rows(
-                f"SELECT node, p, s, o, c FROM supports WHERE {self._of(compiled, nodes)}"
-            )
-        }
-        now: dict[tuple[int, int, int, int], int] = {}
+        now: dict[Support, int] = {}
         judges = compiled.rule.kind == "judgement"
         plan = self._plan(compiled, nodes)
         if plan is not None and self.reasoner.solved(plan, compiled.rule):
@@ -468,7 +500,7 @@ class Edits:
         lost = [key for key in altered if key in before]
         if lost:
             con.execute(
-                f"DELETE FROM supports WHERE rule = {number}"
+                f"DELETE FROM supports WHERE rule = {number} AND {among('s', (k[2] for k in lost))}"
                 f" AND (node, p, s, o) IN ({_listed(lost)})"
             )
         made = [(number, *key, now[key]) for key in sorted(altered) if key in now]
@@ -495,15 +527,18 @@ class Edits:
     def _judged(self, compiled: CompiledRule, plan: Plan) -> str:
         """A query for the supports that the findings in `answers` come to."""
         self.reasoner.judged(compiled, plan)
-        self.columns.add_iris("SELECT iri FROM judged")
+        told = [iri for (iri,) in self.columns.rows("SELECT iri FROM judged")]
+        ids = self.columns.ids(f"<{iri}>" for iri in told)
         number = self.reasoner.number[compiled.rule.id]
         self.columns.con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE refound AS
             SELECT {self.reasoner.found} + n AS n, id AS node, {number} AS rule, venture, basis,
               '{compiled.rule.effect}' AS effect, c, value, bindings
-            FROM judged JOIN terms ON n3 = '<' || iri || '>'
-            """
+            FROM judged JOIN (
+              SELECT unnest($iris::VARCHAR[]) AS iri, unnest($ids::BIGINT[]) AS id) USING (iri)
+            """,
+            {"iris": told, "ids": [ids[f"<{iri}>"] for iri in told]},
         )
         own = self._number[compiled.rule.id]
         return " UNION ALL ".join(
@@ -554,10 +589,6 @@ def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str,
             more[name] = nodes - known
             known |= nodes
     return more if any(nodes is None or nodes for nodes in more.values()) else None
-
-
-def _each(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted({*numbers})))
 
 
 def _listed(rows: Iterable[tuple[int | None, ...]]) -> str:

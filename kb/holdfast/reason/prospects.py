@@ -29,7 +29,7 @@ from holdfast.vocabulary import RDF_TYPE, XSD
 
 FOCUS = "this"
 
-MOST = 2000
+MOST = 10_000
 """How many matches are followed before a rule is left to its plan."""
 
 _EXACT = 2**53
@@ -171,7 +171,9 @@ class Prospects:
 
     def _join(self, node: CompValue, seeds: _Matches) -> _Matches:
         left, right = node.p1, node.p2
-        if right.name == "BGP":
+        known = self._fixed.union(*(seed.bound for seed in seeds))
+        tied = [not known.isdisjoint(names_in(side)) for side in (left, right)]
+        if tied == [False, True] or (right.name == "BGP" and all(tied)):
             left, right = right, left  # triples narrow before all else
         return self._onwards(right, self._within(left, seeds))
 
@@ -299,26 +301,25 @@ class Prospects:
             groups |= {(place, ()): [] for place in range(len(seeds))}
         for match in found:
             key = tuple(match.bound.get(str(name)) for name in keys)
-            if any(isinstance(value, _Unknown) for value in key):
+            if any(isinstance(value, (_Range, _Unknown)) for value in key):
                 raise Unfollowed
             groups[match.seed, key].append(match)
         once = _each_once(group.p)
         made: _Matches = []
-        for (place, _), members in groups.items():
+        for (place, key), members in groups.items():
             seed = seeds[place]
             bound = {
-                str(aggregate.res): self._aggregate(aggregate, members, keys, once)
+                str(name): value for name, value in zip(keys, key, strict=True) if value is not None
+            }
+            bound |= {
+                str(aggregate.res): self._aggregate(aggregate, members, once)
                 for aggregate in node.A
             }
             sure = seed.sure and any(member.sure for member in members)
             made.append(_Match({**seed.bound, **bound}, sure, seed.seed))
         return made
 
-    def _aggregate(
-        self, node: CompValue, members: _Matches, keys: Sequence[Variable], once: bool
-    ) -> _Known:
-        if node.name == "Aggregate_Sample" and node.vars in keys and members:
-            return members[0].bound.get(str(node.vars), _UNKNOWN)
+    def _aggregate(self, node: CompValue, members: _Matches, once: bool) -> _Known:
         if node.name != "Aggregate_Count":
             return _UNKNOWN
         everything = not isinstance(node.vars, Variable)

@@ -21,7 +21,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.names import quoted
+from holdfast.columns.names import among, quoted
 from holdfast.compile import Axiom, group_of
 from holdfast.compile.values import n3_of
 from holdfast.queries import members
@@ -394,10 +394,10 @@ class Neighbours:
         }
         if predicate in self.columns.predicates:
             here, there = ("o", "s") if backwards else ("s", "o")
-            listed = ", ".join(map(str, wanted))
             limit = "" if most is None else f" LIMIT {most + 1}"
             rows = self.columns.rows(
-                f"SELECT {here}, {there} FROM {quoted(predicate)} WHERE {here} IN ({listed}){limit}"
+                f"SELECT {here}, {there} FROM {quoted(predicate)}"
+                f" WHERE {among(here, wanted)}{limit}"
             )
             if most is not None and len(rows) > most:
                 raise Unfollowed
