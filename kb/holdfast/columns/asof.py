@@ -46,7 +46,7 @@ _TIME = {
         SELECT s AS node, min(begins) AS begins, max(ends) AS ends FROM (
           SELECT s, moment AS begins, NULL AS ends FROM quads JOIN terms ON terms.id = o
             WHERE p IN ({started}, {date}) AND {chosen:s}
-          UNION ALL SELECT s, NULL, last_moment_of(lex, dt) FROM quads JOIN terms ON terms.id = o
+          UNION ALL SELECT s, NULL, last_moment_of(moment, dt) FROM quads JOIN terms ON terms.id = o
             WHERE p = {ended} AND {chosen:s}) GROUP BY s""",
     "phases": """
         SELECT DISTINCT q.s AS phase, q.o AS venture, name.lex AS notation, place.num AS place,
@@ -98,6 +98,17 @@ _TIME = {
 GIVEN = (RDF_TYPE, HF + "currentPhase", HF + "asOf")
 """Predicates of which time itself gives triples, of subjects of which something is stated."""
 
+_HANGING = {
+    "certainty": ("certainties",),
+    "started": ("spans", "timed"),
+    "ended": ("spans", "timed"),
+    "date": ("spans", "timed"),
+    "phase": ("hidden_facts",),
+    "untilPhase": ("hidden_facts",),
+    "belongsTo": ("owners", "timed"),
+}
+"""Predicates and the tables that hang on them, but for unborn and over, which hang on all."""
+
 _STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
 """What all of a register's time hangs on."""
 
@@ -147,10 +158,7 @@ def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
         f" WHERE {among('n', (s for s, _, _, _ in edited))}"
     ):
         return None
-    timely = {
-        ids[HF + name]
-        for name in ("certainty", "started", "ended", "date", "phase", "untilPhase", "belongsTo")
-    }
+    timely = {ids[HF + name]: tables for name, tables in _HANGING.items()}
     retimed = {s for s, p, _, _ in edited if p in timely}
     if graphs := {g for _, _, _, g in edited if g is not None}:
         timed = columns.rows(f"SELECT node FROM timed WHERE {among('node', graphs)}")
@@ -158,7 +166,8 @@ def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
     touched = {(p, s, o) for s, p, o, _ in edited}
     if not retimed:
         return touched
-    moved = _retimed(columns, retimed)
+    hanging = {table for _, p, _, _ in edited for table in timely.get(p, ())}
+    moved = _retimed(columns, retimed, hanging | {"unborn", "over"})
     if moved:
         chosen = [among(end, moved) for end in ("s", "o", "g")]
         touched |= {*columns.rows(f"SELECT p, s, o FROM quads WHERE {' OR '.join(chosen)}")}
@@ -168,8 +177,8 @@ def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
     return touched
 
 
-def _retimed(columns: Columns, nodes: set[int]) -> set[int]:
-    """Bring the tables of time up to date for some nodes; gives those that it tells otherwise."""
+def _retimed(columns: Columns, nodes: set[int], tables: set[str]) -> set[int]:
+    """Bring tables of time up to date for some nodes; gives those of which they tell otherwise."""
     listed = ", ".join(map(str, sorted(nodes)))
     status = (
         f"SELECT node, c, NULL AS way FROM certainties WHERE node IN ({listed})"
@@ -177,7 +186,7 @@ def _retimed(columns: Columns, nodes: set[int]) -> set[int]:
         f" UNION ALL SELECT node, 0, 'over' FROM over WHERE node IN ({listed})"
     )
     before = {*columns.rows(status)}
-    for name in ("certainties", "spans", "hidden_facts", "owners", "timed", "unborn", "over"):
+    for name in (name for name in _TIME if name in tables):
         key = "g" if name == "hidden_facts" else "node"
         columns.con.execute(
             f"DELETE FROM {name} WHERE {key} IN ({listed});"
@@ -313,7 +322,9 @@ def _set_the_clock(columns: Columns, as_of: str | None, today: date) -> None:
         return
     if _DATE.match(as_of):
         kind = {4: "gYear", 7: "gYearMonth", 10: "date"}[len(as_of)]
-        due = columns.value("SELECT last_moment_of($d, $k)", {"d": as_of, "k": XSD + kind})
+        due = columns.value(
+            "SELECT last_moment_of(moment_of($d, $k), $k)", {"d": as_of, "k": XSD + kind}
+        )
         if due is None:
             raise _no_date(as_of)
         con.execute(

@@ -49,11 +49,10 @@ CREATE MACRO zone_of(lex) AS CASE WHEN regexp_matches(lex, '[+-][0-9][0-9]:[0-9]
   ELSE INTERVAL '0 seconds' END;
 CREATE MACRO moment_of(lex, dt) AS CASE dt
 {_BRANCHES} END;
-CREATE MACRO last_moment_of(lex, dt) AS CASE dt
-  WHEN '{XSD}dateTime' THEN moment_of(lex, dt)
-  WHEN '{XSD}date' THEN moment_of(lex, dt) + INTERVAL '86399 seconds'
-  WHEN '{XSD}gYear' THEN moment_of(lex, dt) + INTERVAL '1 year' - INTERVAL '1 second'
-  WHEN '{XSD}gYearMonth' THEN moment_of(lex, dt) + INTERVAL '1 month' - INTERVAL '1 second' END;
+CREATE MACRO last_moment_of(moment, dt) AS CASE dt
+  WHEN '{XSD}dateTime' THEN moment WHEN '{XSD}date' THEN moment + INTERVAL '86399 seconds'
+  WHEN '{XSD}gYear' THEN moment + INTERVAL '1 year' - INTERVAL '1 second'
+  WHEN '{XSD}gYearMonth' THEN moment + INTERVAL '1 month' - INTERVAL '1 second' END;
 CREATE MACRO lasting(lex) AS regexp_full_match(lex, '{_LASTING}')
   AND NOT regexp_matches(lex, '[PT]$');
 CREATE MACRO counted(part) AS coalesce(TRY_CAST(part AS DOUBLE), 0);

@@ -787,12 +787,15 @@ def _connected(limits: Limits) -> duckdb.DuckDBPyConnection:
     if limits.threads is not None:
         wanted["threads"] = limits.threads
     try:
-        return duckdb.connect(config=wanted)
+        con = duckdb.connect(config=wanted)
     except duckdb.Error as error:
         raise SourceError(
             f"the limits cannot be set: {str(error).splitlines()[0].rstrip('.')}.",
             mend="Write memory as 2GB or 500MB, and threads as a number from 1.",
         ) from None
+    # DuckDB 2.0 loses columns in it where OPTIONAL stands within OPTIONAL within EXISTS
+    con.execute("SET disabled_optimizers = 'projection_pullup'")
+    return con
 
 
 def _patterned(file: Path) -> bool:

@@ -13,7 +13,7 @@ then made again. So every edit ends where a run from the beginning would end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -379,29 +379,24 @@ class Edits:
         reached = self._reached(stratum, self._shaken)
         hanging: dict[str, Nodes] = {compiled.rule.id: set() for compiled in stratum}
         while grown := _grown(hanging, reached):
-            outputs: dict[str, set[Pair]] = defaultdict(set)
-            for compiled in stratum:
-                for predicate, subject, value in self._outputs(compiled, grown[compiled.rule.id]):
-                    outputs[self._iri(predicate)].add((subject, value))
-            reached = self._reached(stratum, outputs)
+            supports = self._supports(stratum, grown)
+            reached = self._reached(stratum, self._by_iri(_triples(supports)))
         if all(nodes == set() for nodes in hanging.values()):
             return
-        lost: list[tuple[int, int, int]] = []
-        for compiled in stratum:
-            lost += self._outputs(compiled, hanging[compiled.rule.id])
-            self._forget(compiled, hanging[compiled.rule.id])
-        self._settle(lost)
+        self._settle(_triples(self._forget(stratum, hanging)))
         waiting = hanging
         rounds = Rounds(self.columns, stratum)
         while any(nodes is None or nodes for nodes in waiting.values()):
             rounds.another()
-            touched: dict[str, set[Pair]] = defaultdict(set)
-            for compiled in stratum:
-                made = self._redo([compiled], waiting)
-                self._settle(made)
-                for predicate, subject, value in made:
-                    touched[self._iri(predicate)].add((subject, value))
-            waiting = self._reached(stratum, touched)
+            made = self._redo(stratum, waiting)
+            self._settle(made)
+            waiting = self._reached(stratum, self._by_iri(made))
+
+    def _by_iri(self, triples: Iterable[tuple[int, int, int]]) -> dict[str, set[Pair]]:
+        found: dict[str, set[Pair]] = defaultdict(set)
+        for predicate, subject, value in triples:
+            found[self._iri(predicate)].add((subject, value))
+        return found
 
     def _reached(
         self, stratum: Sequence[CompiledRule], changes: Mapping[str, set[Pair]]
@@ -427,53 +422,64 @@ class Edits:
             found[compiled.rule.id] = nodes
         return found
 
-    def _outputs(self, compiled: CompiledRule, nodes: Nodes) -> list[tuple[int, int, int]]:
-        if nodes is not None and not nodes:
-            return []
-        return self.columns.rows(
-            f"SELECT DISTINCT p, s, o FROM supports WHERE {self._of(compiled, nodes)}"
-        )
+    def _supports(
+        self, rules: Iterable[CompiledRule], reached: Mapping[str, Nodes]
+    ) -> dict[str, dict[Support, int]]:
+        """What rules make of the focus nodes that are reached, with its certainty, by rule."""
+        names = {self._number[c.rule.id]: c.rule.id for c in rules if reached[c.rule.id] != set()}
+        if not names:
+            return {}
+        found: dict[str, dict[Support, int]] = {name: {} for name in names.values()}
+        asked = [reached[name] for name in found]
+        which = [among("rule", names)]
+        if None not in asked:
+            which.append(among("node", (node for nodes in asked for node in nodes or ())))
+        for rule, node, p, s, o, c in self.columns.rows(
+            f"SELECT rule, node, p, s, o, c FROM supports WHERE {' AND '.join(which)}"
+        ):
+            nodes = reached[names[rule]]
+            if nodes is None or node in nodes:
+                found[names[rule]][node, p, s, o] = c
+        return found
 
-    def _of(self, compiled: CompiledRule, nodes: Nodes) -> str:
-        which = f"rule = {self._number[compiled.rule.id]}"
-        return which if nodes is None else f"{which} AND {among('node', nodes)}"
-
-    def _forget(self, compiled: CompiledRule, nodes: Nodes) -> None:
-        """Take away what a rule made of some focus nodes, its findings too."""
-        if nodes is not None and not nodes:
-            return
-        self.columns.con.execute(f"DELETE FROM supports WHERE {self._of(compiled, nodes)}")
-        if compiled.rule.kind == "judgement":
+    def _forget(
+        self, rules: Sequence[CompiledRule], reached: Mapping[str, Nodes]
+    ) -> dict[str, dict[Support, int]]:
+        """Take away what rules made of some focus nodes, findings too; gives what that was."""
+        forgotten = self._supports(rules, reached)
+        self._unsupport([(self._number[n], *key) for n, own in forgotten.items() for key in own])
+        for compiled in rules:
+            nodes = reached[compiled.rule.id]
+            if compiled.rule.kind != "judgement" or nodes == set():
+                continue
             number = self.reasoner.number[compiled.rule.id]
             which = "" if nodes is None else f" AND {among('venture', nodes)}"
             lost = self.columns.rows(
                 f"DELETE FROM findings WHERE rule = {number}{which} RETURNING venture"
             )
             self._changed.ventures |= {venture for (venture,) in lost}
+        return forgotten
+
+    def _unsupport(self, supports: Collection[tuple[int, ...]]) -> None:
+        """Take supports (rule, node, p, s, o) away."""
+        if supports:
+            self.columns.con.execute(
+                f"DELETE FROM supports WHERE {among('rule', (key[0] for key in supports))}"
+                f" AND {among('s', (key[3] for key in supports))}"
+                f" AND (rule, node, p, s, o) IN ({_listed(supports)})"
+            )
 
     def _redo(
         self, rules: Sequence[CompiledRule], reached: Mapping[str, Nodes]
     ) -> list[tuple[int, int, int]]:
-        """Run rules again for the focus nodes that are reached, of which none may matter to
-        another of them; returns the triples whose support changed."""
-        waiting = [c for c in rules if reached[c.rule.id] is None or reached[c.rule.id]]
-        before: dict[int, dict[Support, int]] = defaultdict(dict)
-        if not waiting:
-            return []
-        known = [reached[compiled.rule.id] for compiled in waiting]
-        which = [among("rule", (self._number[compiled.rule.id] for compiled in waiting))]
-        if None not in known:
-            which.append(among("node", (node for nodes in known for node in nodes or ())))
-        for rule, node, p, s, o, c in self.columns.rows(
-            f"SELECT rule, node, p, s, o, c FROM supports WHERE {' AND '.join(which)}"
-        ):
-            before[rule][node, p, s, o] = c
+        """Run rules again for the focus nodes that are reached; returns the triples whose support
+        changed. What one of them makes, the others see the next time."""
+        before = self._supports(rules, reached)
         made: list[tuple[int, int, int]] = []
-        for compiled, nodes in zip(waiting, known, strict=True):
-            own = before[self._number[compiled.rule.id]]
-            if nodes is not None:
-                own = {support: c for support, c in own.items() if support[0] in nodes}
-            made += self._redo_one(compiled, nodes, own)
+        for compiled in rules:
+            name = compiled.rule.id
+            if name in before:
+                made += self._redo_one(compiled, reached[name], before[name])
         return made
 
     def _redo_one(
@@ -497,12 +503,7 @@ class Edits:
         if not altered:
             return []
         number = self._number[compiled.rule.id]
-        lost = [key for key in altered if key in before]
-        if lost:
-            con.execute(
-                f"DELETE FROM supports WHERE rule = {number} AND {among('s', (k[2] for k in lost))}"
-                f" AND (node, p, s, o) IN ({_listed(lost)})"
-            )
+        self._unsupport([(number, *key) for key in altered if key in before])
         made = [(number, *key, now[key]) for key in sorted(altered) if key in now]
         if made:
             con.execute(f"INSERT INTO supports VALUES {_listed(made)}")
@@ -589,6 +590,10 @@ def _grown(hanging: dict[str, Nodes], reached: Mapping[str, Nodes]) -> dict[str,
             more[name] = nodes - known
             known |= nodes
     return more if any(nodes is None or nodes for nodes in more.values()) else None
+
+
+def _triples(supports: Mapping[str, Iterable[Support]]) -> set[tuple[int, int, int]]:
+    return {(p, s, o) for own in supports.values() for _, p, s, o in own}
 
 
 def _listed(rows: Iterable[tuple[int | None, ...]]) -> str:
