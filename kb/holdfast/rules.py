@@ -13,7 +13,7 @@ import pyoxigraph as ox
 from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
-from holdfast.errors import RuleError, ShapeError
+from holdfast.errors import RuleError, ShapeError, UnknownNameError
 from holdfast.lexical import is_value
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
@@ -176,6 +176,20 @@ def read_rules(
             "there is no rule here.", where=str(folder), mend="A rule is a folder with a rule.ttl."
         )
     return tuple(rules)
+
+
+def rules_named(name: str, rules: Iterable[Rule]) -> list[Rule]:
+    """The rule of that id or IRI, or the rules of that number in the paper, such as P64.
+
+    Raises UnknownNameError where there is none.
+    """
+    known = list(rules)
+    found = [rule for rule in known if name in (rule.id, rule.iri)]
+    found = found or [rule for rule in known if name.upper() in rule.notations]
+    if not found:
+        hint = f"{nearest(name, [rule.id for rule in known])} `holdfast rules list` shows all."
+        raise UnknownNameError(f"there is no rule {name}.", mend=hint.strip())
+    return found
 
 
 def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory) -> Rule | None:
