@@ -143,6 +143,11 @@ def test_a_term_that_is_not_declared_is_refused(before_implementation: Assessmen
         ("CLEAR ALL", "CLEAR is not a change of facts"),
         ("LOAD <https://example.org/register>", "LOAD is not a change of facts"),
         ("WITH hf:g DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }", "WITH and USING name graphs"),
+        ("", "it holds no operation"),
+        ("# to be written\n", "it holds no operation"),
+        ("INSERT DATA { hf:a hf:b ?what }", r"\?what is a variable, and DATA has none"),
+        ("DELETE { ?s ?p _:b } WHERE { ?s ?p ?o }", "a blank node cannot be deleted"),
+        ("DELETE WHERE { ?s hf:topic [ hf:in ?o ] }", "a blank node cannot be deleted"),
     ],
 )
 def test_an_update_that_cannot_be_made_is_refused(text: str, said: str) -> None:
