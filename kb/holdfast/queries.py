@@ -289,6 +289,7 @@ def read_operations(text: str, prefixes: Mapping[str, str]) -> list[Operation]:
     or copies graphs, and WITH and USING, are refused.
     """
     declared = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in prefixes.items())
+    text = _without_comments(text)
     listed = _updates(text, prefixes)
     found: list[Operation] = []
     for part, (prologue, groups) in zip(listed, _operations(text), strict=True):
@@ -397,7 +398,7 @@ def _operations(text: str) -> Iterator[tuple[str, list[str]]]:
         elif sign in (";", "") and depth == 0:
             prologue = _PROLOGUE.match(text, begin)
             declared += prologue[0] if prologue else ""
-            if text[begin:at].strip() and (groups or not prologue):
+            if text[prologue.end() if prologue else begin : at].strip():
                 yield declared, groups
             groups, begin = [], at + 1
         at += 1

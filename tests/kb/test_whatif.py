@@ -141,6 +141,7 @@ def test_a_term_that_is_not_declared_is_refused(before_implementation: Assessmen
     [
         ("INSERT DATA { hf:a hf:b }", "line 1, column"),
         ("CLEAR ALL", "CLEAR is not a change of facts"),
+        ("PREFIX ex: <https://example.org/> CLEAR ALL", "CLEAR is not a change of facts"),
         ("LOAD <https://example.org/register>", "LOAD is not a change of facts"),
         ("WITH hf:g DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }", "WITH and USING name graphs"),
         ("", "it holds no operation"),
@@ -153,6 +154,19 @@ def test_a_term_that_is_not_declared_is_refused(before_implementation: Assessmen
 def test_an_update_that_cannot_be_made_is_refused(text: str, said: str) -> None:
     with pytest.raises(HoldfastError, match=said):
         operations_in(text, where="change.ru")
+
+
+def test_comments_stand_anywhere_in_a_change() -> None:
+    text = (
+        "# why\nPREFIX ex: <https://example.org/> # who\n"
+        'DELETE WHERE { ?post ex:says "# this" } ; # then\n'
+        "INSERT DATA { ex:post a hf:Post } ;\n# and no more\n"
+    )
+
+    first, second = operations_in(text, where="change.ru")
+
+    assert '"# this"' in str(first.where)
+    assert (1, None) == (len(second.insert), second.where)
 
 
 def test_a_triple_that_is_none_is_refused() -> None:
