@@ -279,6 +279,7 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
                 " can read it.",
             )
     algebra = _read_algebra(query, ontology.prefixes, file, query_line)
+    _check_form(kind, algebra, f"{file}: line {query_line}")
     written, first = (text, 1) if judged else (query, query_line)
     _check_query_terms(algebra, written, first, file, ontology)
     _check_uses(algebra, written, first, file, ontology)
@@ -522,6 +523,26 @@ def _read_algebra(query: str, prefixes: Mapping[str, str], file: Path, first: in
             where=f"{file}: line {first}",
             mend="Mend the query; no rule was run.",
         ) from None
+
+
+def _check_form(kind: str, algebra: CompValue, where: str) -> None:
+    """Refuse a query that is not of the form that its property holds, and findings made by hand."""
+    form = algebra.name.removesuffix("Query").upper()
+    held, proper = ("sh:select", "SELECT") if kind == "judgement" else ("sh:construct", "CONSTRUCT")
+    if form != proper:
+        raise RuleError(
+            f"{held} holds a query that begins with {form}.",
+            where=where,
+            mend=f"Begin it with {proper}: a rule that judges has sh:sparql with sh:select,"
+            " one that adds facts sh:rule with sh:construct.",
+        )
+    finding = URIRef(HF + "Finding")
+    if kind != "judgement" and any(o == finding for _, _, o in algebra.template or ()):
+        raise RuleError(
+            "the rule makes a finding of its own, which has no part in any standing.",
+            where=where,
+            mend="Write a rule that judges: each of its results is a finding.",
+        )
 
 
 def _check_terms(statements: Statements, text: str, file: Path, ontology: Ontology) -> None:
