@@ -23,7 +23,7 @@ from holdfast.reason.whynot import (
     tried_for,
     verb_phrase,
 )
-from holdfast.rules import EFFECTS, Rule
+from holdfast.rules import EFFECTS, Rule, rules_named
 from holdfast.vocabulary import (
     BASES,
     CONSTITUTIVE,
@@ -142,9 +142,10 @@ def explain(
     """
     found = assessment.venture(venture)
     bases = _bases_under(assessment, basis) if basis else frozenset(("", *BASES))
+    names = {rule} if rule else set()
     if rule and not any(rule == finding.rule for finding in found.findings):
-        rule = _rule(assessment, rule).id
-    chosen = [f for f in found.findings if f.basis in bases and rule in (None, f.rule)]
+        names = {one.id for one in rules_named(rule, assessment.rules)}
+    chosen = [f for f in found.findings if f.basis in bases and (not names or f.rule in names)]
     return explained(assessment, chosen, most=most)
 
 
@@ -313,17 +314,14 @@ def _bases_under(assessment: Assessment, basis: str) -> frozenset[str]:
 
 
 def _rule(assessment: Assessment, name: str) -> Rule:
-    for rule in assessment.rules:
-        if name == rule.id or name == rule.iri:
-            return rule
-    by_number = [rule.id for rule in assessment.rules if name in rule.notations]
-    known = [rule.id for rule in assessment.rules]
-    if len(by_number) == 1:
-        return _rule(assessment, by_number[0])
-    hint = f"{name} is told by {' and '.join(by_number)}." if by_number else nearest(name, known)
-    raise UnknownNameError(
-        f"there is no rule {name}.", mend=f"{hint} `holdfast rules list` shows all.".strip()
-    )
+    found = rules_named(name, assessment.rules)
+    if len(found) > 1:
+        ids = [rule.id for rule in found]
+        raise UnknownNameError(
+            f"{name} is told by {len(ids)} rules.",
+            mend=f"Name one of them: {', '.join(ids[:-1])} or {ids[-1]}.",
+        )
+    return found[0]
 
 
 def _line(source: str) -> str:

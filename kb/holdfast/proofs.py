@@ -44,7 +44,8 @@ def proved_turtle(assessment: Assessment, proved: Proved) -> str:
 
 def outcome_turtle(assessment: Assessment, outcome: Outcome, reasons: Reasons) -> str:
     """What a change would do: the change as a dash:GraphUpdate, findings that it generates or
-    invalidates, each with its proof, and standings that it moves."""
+    invalidates, each with its proof, versions of those that it makes more or less certain, and
+    standings that it moves."""
     graph = _Graph(assessment)
     change = ox.BlankNode("change")
     graph.say(change, RDF + "type", ox.NamedNode(DASH + "GraphUpdate"))
@@ -68,6 +69,14 @@ def outcome_turtle(assessment: Assessment, outcome: Outcome, reasons: Reasons) -
         graph.say(node, PROV + "wasInvalidatedBy", change)
         for step in loss.gone:
             graph.say(graph.step(step), PROV + "wasInvalidatedBy", change)
+    for venture, before, after in outcome.altered:
+        for finding, how in ((before, "wasInvalidatedBy"), (after, "wasGeneratedBy")):
+            mark = f"{finding.iri}|{finding.certainty}|{finding.message}"
+            version = ox.BlankNode("v" + md5(mark.encode(), usedforsecurity=False).hexdigest())
+            graph.say(version, PROV + "specializationOf", graph.node(finding.iri))
+            graph.say(version, HF + "venture", graph.node(venture))
+            graph.say(version, HF + "certainty", graph.concept(finding.certainty))
+            graph.say(version, PROV + how, change)
     for flip in outcome.flips:
         for standing, how in ((flip.before, "wasInvalidatedBy"), (flip.after, "wasGeneratedBy")):
             mark = f"{flip.venture}|{flip.basis}|{standing}"

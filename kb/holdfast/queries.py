@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -99,15 +99,12 @@ def _read(text: str, prefixes: tuple[tuple[str, str], ...], base: str) -> CompVa
     if half := re.search(r"\\u[dD][89a-fA-F]|\\U0000[dD][89a-fA-F]", text):
         raise QuerySyntaxError(f"'{half[0]}' is half a character", *_at(text, half.start()))
     _dig_deep()
+    told = parser.expandUnicodeEscapes(_without_comments(text))
     try:
         with _as_written:
-            parsed = _grammar().parse_string(
-                parser.expandUnicodeEscapes(_without_comments(text)), parse_all=True
-            )
+            parsed = _grammar().parse_string(told, parse_all=True)
     except ParseException as error:
-        found = (
-            text.splitlines()[error.lineno - 1][error.column - 1 :].split() if text.strip() else []
-        )
+        found = told[error.loc :].split()
         reason = f"'{found[0]}' does not belong here" if found else "the query ends too early"
         raise QuerySyntaxError(reason, error.lineno, error.column) from None
     except RecursionError:
@@ -292,6 +289,7 @@ def read_operations(text: str, prefixes: Mapping[str, str]) -> list[Operation]:
     or copies graphs, and WITH and USING, are refused.
     """
     declared = "".join(f"PREFIX {name}: <{iri}>\n" for name, iri in prefixes.items())
+    text = _without_comments(text)
     listed = _updates(text, prefixes)
     found: list[Operation] = []
     for part, (prologue, groups) in zip(listed, _operations(text), strict=True):
@@ -306,13 +304,31 @@ def read_operations(text: str, prefixes: Mapping[str, str]) -> list[Operation]:
             given = _quads(part)
             insert = given if part.name == "InsertData" else ()
             delete = () if part.name == "InsertData" else given
+        _check_templates(part.name, delete, insert, text)
         where = None
         if part.name in ("DeleteWhere", "Modify"):
             names = sorted({str(t) for q in (*delete, *insert) for t in q if _is_variable(t)})
             chosen = " ".join(f"?{name}" for name in names) or "(1 AS ?one)"
             where = f"{declared}{prologue}\nSELECT DISTINCT {chosen} WHERE {groups[-1]}"
         found.append(Operation(delete, insert, where))
+    if not found:
+        raise QuerySyntaxError("it holds no operation", 1, 1)
     return found
+
+
+def _check_templates(
+    name: str, delete: Iterable[tuple[Any, ...]], insert: Iterable[tuple[Any, ...]], text: str
+) -> None:
+    """Raise QuerySyntaxError for what the grammar of rdflib lets pass and would do nothing.
+
+    DATA has no variables, and what is deleted no blank nodes (SPARQL 1.1, grammar notes 8 and 10).
+    """
+    if name in ("InsertData", "DeleteData"):
+        for variable in (t for quad in (*delete, *insert) for t in quad if _is_variable(t)):
+            reason = f"{variable.n3()} is a variable, and DATA has none"
+            raise QuerySyntaxError(reason, *_place(text, variable.n3()))
+    if any(isinstance(term, BNode) for quad in delete for term in quad):
+        raise QuerySyntaxError("a blank node cannot be deleted by its name", 1, 1)
 
 
 def read_any_update(text: str) -> list[CompValue]:
@@ -327,7 +343,8 @@ def _updates(text: str, prefixes: Mapping[str, str]) -> list[CompValue]:
     _dig_deep()
     try:
         with _as_written:
-            return list(translateUpdate(parser.parseUpdate(text), initNs=dict(prefixes)).algebra)
+            made = translateUpdate(parser.parseUpdate(text), initNs=dict(prefixes))
+            return list(made.algebra) if made else []  # rdflib has a bare list for none
     except ParseException as error:
         raise QuerySyntaxError("it is not SPARQL 1.1 Update", error.lineno, error.column) from None
     except RecursionError:
@@ -381,7 +398,7 @@ def _operations(text: str) -> Iterator[tuple[str, list[str]]]:
         elif sign in (";", "") and depth == 0:
             prologue = _PROLOGUE.match(text, begin)
             declared += prologue[0] if prologue else ""
-            if text[begin:at].strip() and (groups or not prologue):
+            if text[prologue.end() if prologue else begin : at].strip():
                 yield declared, groups
             groups, begin = [], at + 1
         at += 1

@@ -626,7 +626,7 @@ def show_comparison(console: Console, assessment: Assessment, both: Comparison) 
 def show_outcome(
     console: Console, assessment: Assessment, outcome: Outcome, reasons: Reasons
 ) -> None:
-    """What a change would do: standings that move, findings lost and gained, venture by venture.
+    """What a change would do: standings that move, findings lost, gained and altered, by venture.
 
     Each finding gained has the premises of its proof, each one lost what of its proof would go.
     """
@@ -642,11 +642,12 @@ def show_outcome(
         f" {len(outcome.lost)} findings lost, {len(outcome.gained)} gained",
         style="bold",
     )
-    if not (outcome.lost or outcome.gained or outcome.flips):
+    if not (outcome.lost or outcome.gained or outcome.altered or outcome.flips):
         say(console, "Nothing would be found otherwise.")
     labels = {one.iri: one.label for one in assessment.ventures}
     moved = [*((flip.venture, flip.label) for flip in outcome.flips)]
-    found = [(iri, labels.get(iri, iri)) for iri, _ in (*outcome.lost, *outcome.gained)]
+    altered = [(venture, finding) for venture, finding, _ in outcome.altered]
+    found = [(iri, labels.get(iri, iri)) for iri, _ in (*outcome.lost, *outcome.gained, *altered)]
     for iri, label in dict.fromkeys([*moved, *found]):
         show_heading(console, label)
         for flip in outcome.flips:
@@ -659,6 +660,10 @@ def show_outcome(
                     say(console, said, lead="  - ")
                     for sentence in because.get(finding.iri, ()):
                         say(console, sentence, lead="      ")
+        for venture, before, finding in outcome.altered:
+            if venture == iri:
+                said = f"{before.certainty} → {finding.certainty}: {finding.message}"
+                say(console, f"{said} ({_basis(finding.basis)}; {finding.rule})", lead="  - ")
 
 
 def _why_lost(loss: Loss) -> list[str]:
@@ -698,6 +703,14 @@ def outcome_json(
             "gained": [
                 {"venture": iri, **finding_json(found), "proof": asdict(proofs[found.iri])}
                 for iri, found in outcome.gained
+            ],
+            "altered": [
+                {
+                    "venture": iri,
+                    **finding_json(found),
+                    "before": {"certainty": before.certainty, "message": before.message},
+                }
+                for iri, before, found in outcome.altered
             ],
         }
     )

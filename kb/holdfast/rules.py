@@ -13,7 +13,7 @@ import pyoxigraph as ox
 from rdflib import URIRef, Variable
 from rdflib.plugins.sparql.parserutils import CompValue
 
-from holdfast.errors import RuleError, ShapeError
+from holdfast.errors import RuleError, ShapeError, UnknownNameError
 from holdfast.lexical import is_value
 from holdfast.memory import Memory
 from holdfast.ontology import Ontology, Statements, statements_in
@@ -178,6 +178,20 @@ def read_rules(
     return tuple(rules)
 
 
+def rules_named(name: str, rules: Iterable[Rule]) -> list[Rule]:
+    """The rule of that id or IRI, or the rules of that number in the paper, such as P64.
+
+    Raises UnknownNameError where there is none.
+    """
+    known = list(rules)
+    found = [rule for rule in known if name in (rule.id, rule.iri)]
+    found = found or [rule for rule in known if name.upper() in rule.notations]
+    if not found:
+        hint = f"{nearest(name, [rule.id for rule in known])} `holdfast rules list` shows all."
+        raise UnknownNameError(f"there is no rule {name}.", mend=hint.strip())
+    return found
+
+
 def _remembered(folder: Path, ontology: Ontology, declared: str, memory: Memory) -> Rule | None:
     file = folder / "rule.ttl"
     if not file.is_file():
@@ -265,6 +279,7 @@ def read_rule(folder: Path, ontology: Ontology) -> Rule | None:
                 " can read it.",
             )
     algebra = _read_algebra(query, ontology.prefixes, file, query_line)
+    _check_form(kind, algebra, f"{file}: line {query_line}")
     written, first = (text, 1) if judged else (query, query_line)
     _check_query_terms(algebra, written, first, file, ontology)
     _check_uses(algebra, written, first, file, ontology)
@@ -508,6 +523,26 @@ def _read_algebra(query: str, prefixes: Mapping[str, str], file: Path, first: in
             where=f"{file}: line {first}",
             mend="Mend the query; no rule was run.",
         ) from None
+
+
+def _check_form(kind: str, algebra: CompValue, where: str) -> None:
+    """Refuse a query that is not of the form that its property holds, and findings made by hand."""
+    form = algebra.name.removesuffix("Query").upper()
+    held, proper = ("sh:select", "SELECT") if kind == "judgement" else ("sh:construct", "CONSTRUCT")
+    if form != proper:
+        raise RuleError(
+            f"{held} holds a query that begins with {form}.",
+            where=where,
+            mend=f"Begin it with {proper}: a rule that judges has sh:sparql with sh:select,"
+            " one that adds facts sh:rule with sh:construct.",
+        )
+    finding = URIRef(HF + "Finding")
+    if kind != "judgement" and any(o == finding for _, _, o in algebra.template or ()):
+        raise RuleError(
+            "the rule makes a finding of its own, which has no part in any standing.",
+            where=where,
+            mend="Write a rule that judges: each of its results is a finding.",
+        )
 
 
 def _check_terms(statements: Statements, text: str, file: Path, ontology: Ontology) -> None:

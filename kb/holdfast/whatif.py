@@ -48,11 +48,13 @@ class Flip:
 class Outcome:
     """What a change does: findings, each with the IRI of its venture, and standings.
 
+    `altered` are findings that stay, as they were and as they would be: more or less certain.
     `change` is what was added and removed in all.
     """
 
     lost: tuple[tuple[str, Finding], ...]
     gained: tuple[tuple[str, Finding], ...]
+    altered: tuple[tuple[str, Finding, Finding], ...]
     flips: tuple[Flip, ...]
     change: Change = Change()
 
@@ -121,6 +123,12 @@ def what_if(assessment: Assessment, change: Change | Sequence[Operation | Change
     return Outcome(
         lost=tuple(found for key, found in one.items() if key not in other),
         gained=tuple(found for key, found in other.items() if key not in one),
+        altered=tuple(
+            (venture, found, now)
+            for key, (venture, found) in one.items()
+            if (now := other.get(key, ("", found))[1])
+            and (now.certainty, now.message) != (found.certainty, found.message)
+        ),
         flips=tuple(
             Flip(venture.iri, venture.label, basis, venture.standing[basis], moved.standing[basis])
             for venture in before.values()

@@ -309,6 +309,20 @@ IN_RULES: dict[str, Failing] = {
     "two queries": lambda: run_rules(
         with_rule(changed(RULE, ("  sh:severity", "  sh:rule [] ;\n  sh:severity")))
     ),
+    "form of the query": lambda: run_rules(
+        with_rule(changed(RULE, ("SELECT $this ?value", "DESCRIBE $this")))
+    ),
+    "finding made by hand": lambda: run_rules(
+        with_rule(
+            changed(
+                RULE,
+                ('    sh:message "{$this} works in {?value}."@en ;\n', ""),
+                ("sh:sparql", "sh:rule"),
+                ("sh:select", "sh:construct"),
+                ("SELECT $this ?value", "CONSTRUCT { ?value a hf:Finding }"),
+            )
+        )
+    ),
     "other shape": lambda: run_rules(
         with_rule(changed(RULE, ("  sh:severity", "  sh:js [] ;\n  sh:severity")))
     ),

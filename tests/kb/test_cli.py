@@ -551,6 +551,22 @@ def test_a_rule_is_held_against_its_examples() -> None:
     assert "hf:workingArea" in outcome.stdout  # what tells the two examples apart
 
 
+def test_rules_are_tested_by_their_number_in_the_paper() -> None:
+    outcome = run("rules", "test", "P64")
+
+    assert 0 == outcome.exit_code, outcome.output
+    for name in ("anchor-partner", "coterminous-with-partner", "poor-boundary-fit"):
+        assert f"{name}: does what its examples say" in outcome.stdout
+    assert "3 rules tested" in outcome.stdout
+
+
+def test_a_number_that_no_rule_has_is_refused() -> None:
+    outcome = run("rules", "test", "P640")
+
+    assert 2 == outcome.exit_code
+    assert "there is no rule P640" in outcome.output
+
+
 def test_a_rule_that_fails_its_examples_leaves_1(tmp_path: Path) -> None:
     folder = tmp_path / "poor-boundary-fit"
     folder.mkdir()

@@ -661,3 +661,18 @@ def test_the_same_rule_gives_the_same_plan() -> None:
     target = Target("targetClass", EX + "Venture")
     one, other = (compile_rule(read_query(query, {}), target)[0] for _ in range(2))
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("SELECT ?s WHERE { ?s ?p ?o\n", 2),
+        ("SELECT ?s WHERE {\n  ?s ?p ?o  # who does what\n\n", 4),
+        ("\n\n", 3),
+    ],
+)
+def test_a_query_that_ends_too_early_is_told_so(query: str, line: int) -> None:
+    with pytest.raises(QuerySyntaxError, match="the query ends too early") as refused:
+        read_query(query, {})
+
+    assert line == refused.value.line

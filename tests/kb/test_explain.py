@@ -87,6 +87,16 @@ def test_a_rule_is_found_by_its_number_in_the_paper(after_adoption: Assessment) 
     assert {"underpowered-post"} == {explanation.finding.rule for explanation in by_number}
 
 
+def test_a_number_of_several_rules_stands_for_all_their_findings(
+    after_adoption: Assessment,
+) -> None:
+    found = explain(after_adoption, VENTURE, rule="P60")
+
+    assert {"post-adoption-drift", "tenuous-connection"} == {one.finding.rule for one in found}
+    with pytest.raises(UnknownNameError, match=r"P60 is told by 2 rules\. Name one of them"):
+        why_not(after_adoption, VENTURE, "P60")
+
+
 def test_no_evidence_is_less_certain_than_the_finding_it_is_given_for(
     after_adoption: Assessment,
 ) -> None:

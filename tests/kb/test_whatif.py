@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
 import re
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 from click.testing import CliRunner
 
@@ -12,6 +16,8 @@ from holdfast.assess import Assessment, assess
 from holdfast.cli import main
 from holdfast.errors import HoldfastError, UnknownNameError
 from holdfast.explain import prove
+from holdfast.reason.edits import Quad
+from holdfast.synth import write_register
 from holdfast.vocabulary import HF
 from holdfast.whatif import Change, must_be_stated, operations_in, quads_in_turtle, what_if
 
@@ -22,6 +28,13 @@ CASE = str(ROOT / "kb" / "graphs" / "physical-activity.trig")
 @pytest.fixture(scope="module")
 def before_implementation() -> Assessment:
     return assess([CASE], as_of="A5", evidence=False, editable=True)
+
+
+HEDGED = [
+    *("--remove", "<https://w3id.org/holdfast/id/fact/A41> hf:certainty hf:stated"),
+    *("--add", "<https://w3id.org/holdfast/id/fact/A41> hf:certainty hf:hedged"),
+]
+"""A change that makes what poor-boundary-fit rests on a hedged fact."""
 
 
 def _updated(assessment: Assessment, text: str) -> set[tuple[str, str]]:
@@ -128,13 +141,32 @@ def test_a_term_that_is_not_declared_is_refused(before_implementation: Assessmen
     [
         ("INSERT DATA { hf:a hf:b }", "line 1, column"),
         ("CLEAR ALL", "CLEAR is not a change of facts"),
+        ("PREFIX ex: <https://example.org/> CLEAR ALL", "CLEAR is not a change of facts"),
         ("LOAD <https://example.org/register>", "LOAD is not a change of facts"),
         ("WITH hf:g DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }", "WITH and USING name graphs"),
+        ("", "it holds no operation"),
+        ("# to be written\n", "it holds no operation"),
+        ("INSERT DATA { hf:a hf:b ?what }", r"\?what is a variable, and DATA has none"),
+        ("DELETE { ?s ?p _:b } WHERE { ?s ?p ?o }", "a blank node cannot be deleted"),
+        ("DELETE WHERE { ?s hf:topic [ hf:in ?o ] }", "a blank node cannot be deleted"),
     ],
 )
 def test_an_update_that_cannot_be_made_is_refused(text: str, said: str) -> None:
     with pytest.raises(HoldfastError, match=said):
         operations_in(text, where="change.ru")
+
+
+def test_comments_stand_anywhere_in_a_change() -> None:
+    text = (
+        "# why\nPREFIX ex: <https://example.org/> # who\n"
+        'DELETE WHERE { ?post ex:says "# this" } ; # then\n'
+        "INSERT DATA { ex:post a hf:Post } ;\n# and no more\n"
+    )
+
+    first, second = operations_in(text, where="change.ru")
+
+    assert '"# this"' in str(first.where)
+    assert (1, None) == (len(second.insert), second.where)
 
 
 def test_a_triple_that_is_none_is_refused() -> None:
@@ -155,3 +187,108 @@ def test_the_command_asks_for_a_change() -> None:
     told = CliRunner().invoke(main, ["whatif", CASE])
     assert 2 == told.exit_code
     assert "--change" in told.output
+
+
+def test_a_fact_that_is_hedged_makes_what_rests_on_it_less_certain() -> None:
+    words = ["whatif", CASE, "--as-of", "A5", *HEDGED]
+
+    told = CliRunner().invoke(main, words).stdout
+    listed = json.loads(CliRunner().invoke(main, [*words, "--format", "json"]).stdout)["altered"]
+    graph = CliRunner().invoke(main, [*words, "--format", "turtle"]).stdout
+
+    assert "stated → hedged: Physical activity in the district works across" in told
+    assert "Nothing would be found otherwise" not in told
+    altered = {(f["rule"], f["before"]["certainty"], f["certainty"]) for f in listed}
+    assert ("poor-boundary-fit", "stated", "hedged") in altered
+    assert 2 * len(listed) == graph.count("specializationOf")
+
+
+MADE_UP = "made up"
+
+
+def _quads(source: str, folder: Path) -> list[Quad]:
+    file = Path(source)
+    if source == MADE_UP:
+        file = folder / "made-up.nq"
+        write_register(12, 3, file)
+    return sorted(
+        {
+            (str(quad.subject), str(quad.predicate), str(quad.object), _graph(quad))
+            for quad in ox.parse(path=str(file))
+        }
+    )
+
+
+def _graph(quad: ox.Quad) -> str:
+    return "" if isinstance(quad.graph_name, ox.DefaultGraph) else str(quad.graph_name)
+
+
+def _random_change(chance: random.Random, quads: list[Quad]) -> Change:
+    """A few facts taken away, said of something else, or said otherwise."""
+    predicates = sorted({quad[1] for quad in quads})
+    gone: set[Quad] = set()
+    come: set[Quad] = set()
+    for _ in range(chance.randint(1, 4)):
+        predicate = chance.choice(predicates)
+        alike = [quad for quad in quads if quad[1] == predicate]
+        s, p, o, g = chance.choice(alike)
+        other = chance.choice(alike)
+        way = chance.random()
+        if way < 0.7:
+            gone.add((s, p, o, g))
+        if 0.35 < way < 0.7:
+            come.add((s, p, other[2], g))
+        elif 0.7 < way < 0.85:
+            come.add((other[0], p, o, g))
+        elif way > 0.85:
+            fact = {quad for quad in quads if g and quad[3] == g}
+            gone |= fact if len(fact) < 30 else set()
+    return Change(tuple(sorted(come - gone - {*quads})), tuple(sorted(gone)))
+
+
+@pytest.mark.parametrize(
+    ("source", "as_of"),
+    [(CASE, "A5"), (str(ROOT / "kb" / "graphs" / "easington.trig"), "B3"), (MADE_UP, None)],
+)
+def test_what_would_be_found_is_what_is_found_when_the_change_is_made(
+    source: str, as_of: str | None, tmp_path: Path
+) -> None:
+    quads = _quads(source, tmp_path)
+
+    def assessed(stated: set[Quad], *, editable: bool = False) -> Assessment:
+        file = tmp_path / "register.nq"
+        lines = [f"{' '.join(term for term in quad if term)} .\n" for quad in sorted(stated)]
+        file.write_text("".join(lines), encoding="utf-8")
+        return assess([str(file)], as_of=as_of, evidence=False, editable=editable)
+
+    def findings(assessment: Assessment) -> dict[tuple[str, str], str]:
+        return {(f.iri, f.message): f.certainty for v in assessment.ventures for f in v.findings}
+
+    def standings(assessment: Assessment) -> dict[tuple[str, str], str]:
+        return {
+            (v.iri, basis): how for v in assessment.ventures for basis, how in v.standing.items()
+        }
+
+    before = assessed({*quads}, editable=True)
+    for seed in range(int(os.environ.get("HOLDFAST_SEEDS", "20")) // 7):
+        change = _random_change(random.Random(seed), quads)
+
+        told = what_if(before, change)
+
+        after = assessed({*quads} - {*change.removed} | {*change.added})
+        found = findings(before)
+        for _, finding in told.lost:
+            del found[finding.iri, finding.message]
+        found |= {(f.iri, f.message): f.certainty for _, f in told.gained}
+        for _, was, now in told.altered:
+            del found[was.iri, was.message]
+            found[now.iri, now.message] = now.certainty
+        moved = {(f.venture, f.basis): (f.before, f.after) for f in told.flips}
+        now_stand = standings(after)
+        expected = {
+            place: (how, now_stand[place])
+            for place, how in standings(before).items()
+            if now_stand.get(place, how) != how
+        }
+        assert findings(after) == found, (seed, change)
+        assert expected == moved, (seed, change)

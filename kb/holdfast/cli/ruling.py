@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from holdfast.cli.options import (
     takes_rules,
     takes_sources,
 )
-from holdfast.errors import RuleError, SourceError, UnknownNameError
+from holdfast.errors import RuleError, SourceError
 from holdfast.limits import Limits
 from holdfast.shipped import shipped_folder
-from holdfast.vocabulary import nearest
 
 if TYPE_CHECKING:
+    from holdfast.ontology import Ontology
     from holdfast.rules import Rule
 
 
@@ -53,29 +54,15 @@ def show_rule(name: str, folder: Path | None) -> None:
     from holdfast import render, terminal
     from holdfast.memory import usual_memory
     from holdfast.ontology import read_ontology
-    from holdfast.rules import read_rules
+    from holdfast.rules import read_rules, rules_named
 
     console = terminal.page()
     with usual_memory() as memory:
         rules = read_rules(read_ontology(), folder, memory)
-    for place, rule in enumerate(_named(name, rules)):
+    for place, rule in enumerate(rules_named(name, rules)):
         if place:
             console.print()
         render.show_rule(console, rule)
-
-
-def _named(name: str, rules: Sequence[Rule]) -> list[Rule]:
-    """The rule of that id, or the rules of that number in the paper. Raises UnknownNameError."""
-    found = [rule for rule in rules if name in (rule.id, rule.iri)]
-    found = found or [rule for rule in rules if name in rule.notations]
-    if not found:
-        raise _unknown_rule(name, [rule.id for rule in rules])
-    return found
-
-
-def _unknown_rule(name: str, known: Iterable[str]) -> UnknownNameError:
-    hint = f"{nearest(name, known)} `holdfast rules list` shows all.".strip()
-    return UnknownNameError(f"there is no rule {name}.", mend=hint)
 
 
 @rules_group.command("new")
@@ -112,8 +99,9 @@ def new_rule(name: str, infers: bool, folder: Path) -> None:
 def test_rules(ctx: click.Context, names: tuple[str, ...], folder: Path | None) -> None:
     """Hold rules against their own examples: all of them, or those named.
 
-    For a rule that is named, what tells its two examples apart is shown as well. The exit status is
-    1 where a rule does not do what its examples say.
+    ID may be a number in the paper, such as P64: then all rules that carry it are tested. For a
+    rule that is named, what tells its two examples apart is shown as well. The exit status is 1
+    where a rule does not do what its examples say.
     """
     from holdfast import terminal
     from holdfast.ontology import read_ontology
@@ -121,10 +109,7 @@ def test_rules(ctx: click.Context, names: tuple[str, ...], folder: Path | None) 
 
     ontology = read_ontology()
     folders = {entry.name: entry for entry in rule_folders(folder)}
-    for name in names:
-        if name not in folders:
-            raise _unknown_rule(name, folders)
-    chosen = list(dict.fromkeys(names)) or list(folders)
+    chosen = list(dict.fromkeys(_folders_of(names, folders, ontology))) or list(folders)
     tests = []
     with terminal.waiting("Testing rules") as progress:
         for place, name in enumerate(chosen, start=1):
@@ -227,6 +212,27 @@ def lint_rules(folder: Path | None) -> None:
     columns.build("SELECT s, p, o, 0 AS c, 0 AS r FROM quads")
     strata = compile_all(found, ontology, columns.superclasses)
     click.echo(f"{len(found)} rules in {len(strata)} strata.")
+
+
+def _folders_of(
+    names: Sequence[str], folders: Mapping[str, Path], ontology: Ontology
+) -> Iterator[str]:
+    """The folders of the rules that are named by folder, by IRI or by number in the paper.
+
+    A rule that is named by its folder need not be readable. Raises UnknownNameError.
+    """
+    from holdfast.rules import read_rule, rules_named
+
+    rules: list[Rule] = []
+    if any(name not in folders for name in names):
+        for entry in folders.values():
+            with suppress(RuleError):  # said where the rule itself is tested
+                rules += [rule] if (rule := read_rule(entry, ontology)) else []
+    for name in names:
+        if name in folders:
+            yield name
+        else:
+            yield from (rule.id for rule in rules_named(name, rules))
 
 
 def rule_folders(folder: Path | None) -> list[Path]:
