@@ -475,42 +475,41 @@ class Edits:
         """Run rules again for the focus nodes that are reached; returns the triples whose support
         changed. What one of them makes, the others see the next time."""
         before = self._supports(rules, reached)
-        made: list[tuple[int, int, int]] = []
+        lost: list[tuple[int, ...]] = []
+        made: list[tuple[int, ...]] = []
         for compiled in rules:
-            name = compiled.rule.id
-            if name in before:
-                made += self._redo_one(compiled, reached[name], before[name])
-        return made
-
-    def _redo_one(
-        self, compiled: CompiledRule, nodes: Nodes, before: Mapping[Support, int]
-    ) -> list[tuple[int, int, int]]:
-        """Run a rule again for some focus nodes, which had these supports with their certainty."""
-        columns, con = self.columns, self.columns.con
-        now: dict[Support, int] = {}
-        judges = compiled.rule.kind == "judgement"
-        plan = self._plan(compiled, nodes)
-        if plan is not None and self.reasoner.solved(plan, compiled.rule):
-            if judges:
-                query = self._judged(compiled, plan)
-            else:
-                for name, kind in plan.columns:
-                    if kind == "n3":
-                        columns.add_terms(f"SELECT {column_of(name)} FROM answers")
-                query = self._made(compiled, plan)
-            now = {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query)}
-        altered = {key for key in {*before, *now} if before.get(key) != now.get(key)}
-        if not altered:
-            return []
-        number = self._number[compiled.rule.id]
-        self._unsupport([(number, *key) for key in altered if key in before])
-        made = [(number, *key, now[key]) for key in sorted(altered) if key in now]
+            if compiled.rule.id not in before:
+                continue
+            own, number = before[compiled.rule.id], self._number[compiled.rule.id]
+            now = self._made_now(compiled, reached[compiled.rule.id])
+            altered = {key for key in {*own, *now} if own.get(key) != now.get(key)}
+            lost += ((number, *key) for key in altered if key in own)
+            made += ((number, *key, now[key]) for key in sorted(altered) if key in now)
+            if altered and compiled.rule.kind == "judgement":
+                self._refind(compiled, {s for _, _, s, _ in altered}, {s for _, _, s, _ in now})
+                self._changed.ventures |= {node for node, _, _, _ in altered}
+        self._unsupport(lost)
         if made:
-            con.execute(f"INSERT INTO supports VALUES {_listed(made)}")
-        if judges:
-            self._refind(compiled, {s for _, _, s, _ in altered}, {s for _, _, s, _ in now})
-            self._changed.ventures |= {node for node, _, _, _ in altered}
-        return [(p, s, o) for _, p, s, o in altered]
+            self.columns.con.execute(f"INSERT INTO supports VALUES {_listed(made)}")
+        return [(p, s, o) for _, _, p, s, o, *_ in (*lost, *made)]
+
+    def _made_now(self, compiled: CompiledRule, nodes: Nodes) -> dict[Support, int]:
+        """What a rule makes of some focus nodes as things are, with its certainty.
+
+        Of a rule that judges, the findings are in the table `refound` where there are any.
+        """
+        columns = self.columns
+        plan = self._plan(compiled, nodes)
+        if plan is None or not self.reasoner.solved(plan, compiled.rule):
+            return {}
+        if compiled.rule.kind == "judgement":
+            query = self._judged(compiled, plan)
+        else:
+            for name, kind in plan.columns:
+                if kind == "n3":
+                    columns.add_terms(f"SELECT {column_of(name)} FROM answers")
+            query = self._made(compiled, plan)
+        return {(node, p, s, o): c for _, node, p, s, o, c in columns.rows(query)}
 
     def _plan(self, compiled: CompiledRule, nodes: Nodes) -> Plan | None:
         """The plan of a rule for some focus nodes; None where it surely has no answer for any."""
