@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import md5
 from pathlib import Path
+from sys import intern
 from time import perf_counter
 from typing import Any
 
@@ -333,8 +334,11 @@ def _concepts(columns: Columns, ontology: Ontology, predicate: str, which: str) 
     return {identifier: ontology.notation(concept) for identifier, concept in rows}
 
 
-_WORDED = 200_000
+_WORDED = 50_000
 """How many findings are worded at once."""
+
+_AT_A_TIME = 5_000
+"""How many rows of them are looked at together: what many rows come to should not stand twice."""
 
 
 def _findings(
@@ -391,10 +395,9 @@ def _findings(
         WITH names AS MATERIALIZED ({names}),
         ruled AS (SELECT unnest($numbers::INTEGER[]) AS rule, unnest($ids::VARCHAR[]) AS id,
           unnest($severities::VARCHAR[]) AS severity, unnest($texts::VARCHAR[][]) AS texts)
-        SELECT venture, n, id, basis, effect, severity, c,
-          upper(message[1]) || message[2:] AS message, iri, value
+        SELECT venture, n, rule, basis, c, upper(message[1]) || message[2:] AS message, iri, value
         FROM (
-          SELECT told.venture, told.n, ruled.id, basis, effect, severity, told.c,
+          SELECT told.venture, told.n, rule, ruled.id, basis, effect, severity, told.c,
             {message} AS message, node.lex AS iri, called.name AS value
           FROM {some} AS told JOIN ruled USING (rule) JOIN terms node ON node.id = told.node
             JOIN names called ON called.n3 = told.value
@@ -411,17 +414,21 @@ def _findings(
         "effects": sorted(EFFECT_ORDER, key=EFFECT_ORDER.__getitem__),
         "bases": list(BASES),
     }
-    rows = [row for part in range(parts) for row in columns.rows(asked, {**given, "part": part})]
-    columns.con.execute("DROP TABLE told")
     certainties = _certainties(ontology)
     found: dict[int, list[Finding]] = {}
-    for venture, number, rule, basis, effect, severity, c, said, iri, value in rows:
-        found.setdefault(venture, []).append(
-            Finding(
-                number, rule, basis, effect, severity, certainties.get(c, "stated"), said,
-                tuple(facts.get(number, ())), iri, value,
-            )
-        )  # fmt: skip
+    for part in range(parts):
+        columns.con.execute(asked, {**given, "part": part})
+        while rows := columns.con.fetchmany(_AT_A_TIME):
+            for venture, number, place, basis, c, said, iri, value in rows:
+                rule = rules[place]
+                found.setdefault(venture, []).append(
+                    Finding(
+                        number, rule.id, intern(basis), rule.effect, rule.severity,
+                        certainties.get(c, "stated"), said, tuple(facts.get(number, ())), iri,
+                        value,
+                    )
+                )  # fmt: skip
+    columns.con.execute("DROP TABLE told")
     for number, clash in zip(premises, clashes, strict=True):
         told = contradiction_of(columns, ontology, clash)
         for venture, iri in zip(clash.ventures, told.ventures, strict=True):

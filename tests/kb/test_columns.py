@@ -175,6 +175,19 @@ def test_a_type_holds_for_the_classes_above(tmp_path: Path) -> None:
     assert [(EX + "Project", -1), (EX + "Thing", -2), (EX + "Venture", -2)] == rows
 
 
+def test_the_members_of_a_class_stand_together_in_the_table_of_types(tmp_path: Path) -> None:
+    columns = build(
+        load(
+            f"ex:Walking <{RDFS}subClassOf> ex:Venture . ex:council a ex:Partner ."
+            " ex:footpaths a ex:Walking . ex:housing a ex:Venture . ex:school a ex:Partner ."
+            " ex:trails a ex:Walking .",
+            tmp_path,
+        )
+    )
+    rows = columns.rows(f'SELECT o, s FROM "{RDF_TYPE}" WHERE r = -1 ORDER BY rowid')
+    assert sorted(rows) == rows
+
+
 def test_adding_what_is_known_adds_nothing(tmp_path: Path) -> None:
     columns = build(load("ex:a ex:b ex:c .", tmp_path))
     rows = f'SELECT s, o, c FROM "{EX}b"'

@@ -415,6 +415,8 @@ def _substring(node: CompValue, value: Compile) -> Value:
                 first = min(max(first, 1), _FARTHEST)
                 counted = sql.number(min(max(last - first, 0), _FARTHEST))
                 return sql.call("substr", text, sql.number(first), counted)
+            if isinstance(length, Number) and is_whole(length) and 1 <= first <= _FARTHEST:
+                return sql.call("substr", text, sql.number(first), _counted(length.num()))
         parts = sql.record(
             text=text,
             first=_place(start.number()),
@@ -425,6 +427,18 @@ def _substring(node: CompValue, value: Compile) -> Value:
         return sql.once(parts, "part", _between)
 
     return _like(value(node.arg), taken)
+
+
+def _counted(length: SQL) -> SQL:
+    """How many characters to take, for a count or a part of a date: none where it is negative.
+
+    It is written out, without a list of one: DuckDB may compare one pair of rows at a time.
+    """
+    none = sql.number(0)
+    return sql.cases(
+        (exp.LT(this=length, expression=none), none),
+        (exp.GTE(this=length.copy(), expression=none.copy()), length.copy()),
+    )
 
 
 _FARTHEST = 2**31

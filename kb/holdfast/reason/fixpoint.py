@@ -357,21 +357,15 @@ class Reasoner:
         self._conclude(waiting)
 
     def _task(self, place: int, compiled: CompiledRule) -> Task[Made]:
-        """What puts the findings that a rule comes to, or the solutions of one that infers, into
-        the table "made <place>"."""
+        """What puts the solutions of a rule into the table "made <place>"."""
         plan, rule = compiled.plan, compiled.rule
         for predicate in sorted(plan.tables):
             self.columns.table(predicate)
         used = self._bound(plan, {}, rule)
-        judges = rule.kind == "judgement"
         table = f'"made {place}"'
-        findings = self._findings_of(compiled, plan) if judges else ""
 
         def run(con: duckdb.DuckDBPyConnection) -> Made:
-            solved = "TEMP TABLE answers" if judges else f"TABLE {table}"
-            rows = self._solve(con, solved, plan, used, rule)
-            if judges:
-                rows = _count(con.execute(f"CREATE OR REPLACE TABLE {table} AS {findings}"))
+            rows = self._solve(con, f"TABLE {table}", plan, used, rule)
             return Made(compiled, plan, table, rows)
 
         return run
@@ -386,9 +380,7 @@ class Reasoner:
         begin = perf_counter()
         answers = self.solved(plan, compiled.rule, params)
         if answers:
-            judges = compiled.rule.kind == "judgement"
-            rows = self.judged(compiled, plan) if judges else answers
-            self._conclude([Made(compiled, plan, "judged" if judges else "answers", rows)])
+            self._conclude([Made(compiled, plan, "answers", answers)])
         if spent:
             spent.seconds += perf_counter() - begin
             spent.runs += 1
@@ -604,20 +596,14 @@ class Reasoner:
         return f"SELECT {subject} AS s, {value} AS o, a.c{more} FROM {table} a{''.join(joins)}"
 
     def _judge(self, made: Sequence[Made]) -> None:
-        """Add the findings that rules have made: tables as `judged` makes them."""
-        con = self.columns.con
-        numbers = {self.number[compiled.rule.id] for compiled, _, _, _ in made}
-        tables: list[str] = []
-        before = self._found
-        for compiled, _, table, rows in made:
-            tables.append(
-                f"SELECT {self._found} + n AS n, {self.number[compiled.rule.id]} AS rule, venture,"
-                f" basis, '{compiled.rule.effect}' AS effect, c, value, bindings, iri FROM {table}"
-            )
-            self._found += rows
-        if not tables:
+        """Add the findings that the solutions of rules come to."""
+        if not made:
             return
-        found = f"({' UNION ALL '.join(tables)})"
+        con = self.columns.con
+        numbers = {self.number[each.compiled.rule.id] for each in made}
+        before = self._found
+        self._found += self._judged_of(made)
+        found = f"(SELECT * REPLACE ({before} + n AS n) FROM judged)"
         if self._fresh and not numbers & self._judged:
             node = self.columns.append_iris(f"SELECT n, iri FROM {found}", before)
             con.execute(
@@ -634,64 +620,90 @@ class Reasoner:
                 " FROM again WHERE node NOT IN (SELECT node FROM findings)"
             )
             self._known = True
+        con.execute("DROP TABLE judged")
         self._judged |= numbers
 
     def judged(self, compiled: CompiledRule, plan: Plan) -> int:
         """Put the findings that the solutions in `answers` come to into the table `judged`.
 
-        Its columns are n, counting from 1, venture, basis, c, value, bindings and iri. Returns how
-        many there are.
+        Its columns are n, counting from 1, rule, venture, basis, effect, c, value, bindings and
+        iri. Returns how many there are.
         """
-        findings = self._findings_of(compiled, plan)
-        return _count(
-            self.columns.con.execute(f"CREATE OR REPLACE TEMP TABLE judged AS {findings}")
-        )
+        return self._judged_of([Made(compiled, plan, "answers", 0)])
 
-    def _findings_of(self, compiled: CompiledRule, plan: Plan) -> str:
-        """The query for the table `judged` over the table `answers`."""
-        rule = compiled.rule
-        floor = {
-            self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()
-        }.get(rule.certainty, 0)
-        others = [(name, kind) for name, kind in plan.columns if name != "this"]
-        joins = [
-            f" JOIN terms t{place} ON t{place}.id = a.{column_of(name)}"
-            for place, (name, kind) in enumerate(others)
-            if kind == "id"
-        ]
-        texts = {
-            name: f"t{place}.n3" if kind == "id" else f"a.{column_of(name)}"
-            for place, (name, kind) in enumerate(others)
-        }
-        names = ", ".join(f"'{name}'" for name in texts)
-        pairs = ", ".join(f"struct_pack(k := '{name}', v := {v})" for name, v in texts.items())
-        bound = " AND ".join(f"{text} IS NOT NULL" for text in texts.values())
-        bindings = "MAP {}::MAP(VARCHAR, VARCHAR)"
-        if texts:
-            bindings = (
-                f"CASE WHEN {bound} THEN map([{names}], [{', '.join(texts.values())}])"
-                f" ELSE map_from_entries(list_filter([{pairs}], lambda x: x.v IS NOT NULL)) END"
+    def _judged_of(self, made: Sequence[Made]) -> int:
+        """The same for several rules, in their order, with what they have found in their tables.
+
+        All in one query: a query for each rule would go through the dictionary for each, too.
+        """
+        ranks = {self.ontology.notation(iri): rank for iri, rank in self.ontology.ranks.items()}
+        most = max(len(each.plan.columns) - 1 for each in made)
+        places = range(1, most + 1)
+        solved: list[str] = []
+        asked: list[str] = []
+        for turn, (compiled, plan, table, _) in enumerate(made):
+            rule = compiled.rule
+            others = [(name, kind) for name, kind in plan.columns if name != "this"]
+            ids = ["NULL::BIGINT"] * most
+            texts = ["NULL::VARCHAR"] * most
+            for place, (name, kind) in enumerate(others):
+                (ids if kind == "id" else texts)[place] = column_of(name)
+            given = ", ".join(
+                [f"{told} AS x{place}" for place, told in zip(places, ids, strict=True)]
+                + [f"{told} AS w{place}" for place, told in zip(places, texts, strict=True)]
             )
-        named = {basis: self.ontology.concept(basis) for basis in rule.bases}
-        bases = ", ".join(
-            f"({place}, '{basis}', '<{iri}>')" for place, (basis, iri) in enumerate(named.items())
+            solved.append(
+                f"SELECT {turn} AS turn, {column_of('this')} AS this,"
+                f" greatest(c, {ranks.get(rule.certainty, 0)}) AS c{given and ', '}{given}"
+                f" FROM {table}"
+            )
+            names = [name for name, _ in others]
+            value, chosen = (
+                names.index(name) + 1 if name in names else 0 for name in ("value", "basis")
+            )
+            for place, basis in enumerate(rule.bases):
+                concept = f"'<{self.ontology.concept(basis)}>'"
+                asked.append(
+                    f"({turn}, {self.number[rule.id]}, '{rule.id}', '{rule.effect}',"
+                    f" {names}::VARCHAR[], {value}, {chosen}, {place}, '{basis}',"
+                    f" {concept if chosen and len(rule.bases) > 1 else 'NULL'})"
+                )
+        said = [f"s{place}" for place in places]
+        bindings = "".join(
+            f" WHEN len(names) = {count}"
+            + "".join(f" AND s{place} IS NOT NULL" for place in range(1, count + 1))
+            + f" THEN map(names, [{', '.join(said[:count])}]::VARCHAR[])"
+            for count in range(most + 1)
         )
-        chooses = "basis" in texts and len(rule.bases) > 1
-        keys = ", ".join(column_of(name) for name, _ in plan.columns)
-        return f"""
-            SELECT row_number() OVER (ORDER BY place, this, value, said) AS n,
-              venture, basis, c, coalesce(value, this) AS value, bindings,
-              '{IDS}finding/' || md5(concat_ws('|', '{rule.id}', basis, this, said)) AS iri
-            FROM (
-              SELECT *, bindings::VARCHAR AS said FROM (
-                SELECT a.v_this AS venture, this.n3 AS this, a.c, {bindings} AS bindings,
-                  {texts.get("value", "NULL::VARCHAR")} AS value,
-                  {texts["basis"] if chooses else "NULL"} AS chosen
-                FROM (SELECT {keys}, min(greatest(c, {floor})) AS c FROM answers GROUP BY ALL) AS a
-                  JOIN terms AS this ON this.id = a.v_this{" LEFT".join(["", *joins])}))
-            CROSS JOIN (VALUES {bases}) AS bases(place, basis, concept)
-            {"WHERE chosen = concept" if chooses else ""}
-            """
+        listed = f"([{', '.join(said)}]::VARCHAR[])"
+        joins = " ".join(f"LEFT JOIN terms t{place} ON t{place}.id = x{place}" for place in places)
+        texts_of = "".join(f", coalesce(t{place}.n3, w{place}) AS s{place}" for place in places)
+        return _count(
+            self.columns.con.execute(
+                f"""
+                CREATE OR REPLACE TEMP TABLE judged AS
+                WITH solved AS (
+                  SELECT * EXCLUDE (c), min(c) AS c FROM ({" UNION ALL ".join(solved)})
+                  GROUP BY ALL),
+                told AS (
+                  SELECT turn, this AS venture, t.n3 AS this, c{texts_of}
+                  FROM solved JOIN terms t ON t.id = this {joins}),
+                asked AS (FROM (VALUES {", ".join(asked)}) AS asked(
+                  turn, rule, id, effect, names, valued, chosen, place, basis, concept))
+                SELECT row_number() OVER (ORDER BY turn, place, this, value, said) AS n,
+                  rule, venture, basis, effect, c, coalesce(value, this) AS value, bindings,
+                  '{IDS}finding/' || md5(concat_ws('|', id, basis, this, said)) AS iri
+                FROM (
+                  SELECT *, bindings::VARCHAR AS said FROM (
+                    SELECT *, {listed}[valued] AS value, CASE{bindings}
+                      ELSE map_from_entries(list_filter(list_transform(names, lambda k, place:
+                        struct_pack(k := k, v := {listed}[place])), lambda x: x.v IS NOT NULL)) END
+                      AS bindings
+                    FROM told JOIN asked USING (turn)
+                    WHERE concept IS NULL OR {listed}[chosen] = concept))
+                """
+            )
+        )
 
     def _tell(self) -> None:
         """Make the findings that are not yet facts facts, for the rules that read them."""
