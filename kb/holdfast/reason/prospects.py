@@ -29,6 +29,9 @@ from holdfast.vocabulary import RDF_TYPE, XSD
 
 FOCUS = "this"
 
+FEW = 100
+"""Up to so many focus nodes are followed: for more, planning is not what takes long."""
+
 MOST = 10_000
 """How many matches are followed before a rule is left to its plan."""
 
@@ -89,6 +92,8 @@ class Prospects:
 
     def of(self, rule: Rule, nodes: Collection[int]) -> Collection[int]:
         """Those of some focus nodes for which a rule may have an answer."""
+        if len(nodes) > FEW:
+            return nodes
         self._fixed = frozenset({FOCUS})
         listed = sorted(nodes)
         try:
