@@ -83,7 +83,7 @@ def test_no_venture_is_left_out_for_which_a_rule_has_an_answer(tmp_path: Path) -
         plan, _ = plan_of(rule, reasoner.memory)
         reasoner.materialise(plan, "answers", {}, rule)
         answered = {node for (node,) in columns.rows("SELECT v_this FROM answers")}
-        likely = set(Prospects(columns, Neighbours(columns), {}).of(rule, ventures))
+        likely = set(Prospects(columns, Neighbours(columns)).of(rule, ventures))
         assert answered <= likely, rule.id
         told["has"] += len(answered)
         told["may have"] += len(likely)

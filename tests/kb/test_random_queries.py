@@ -480,7 +480,7 @@ def test_who_may_have_an_answer_to_a_random_rule_takes_in_all_who_have_one(world
             answered = {node for (node,) in columns.rows("SELECT v_this FROM answers")}
         else:
             answered = set()
-        prospects = Prospects(columns, Neighbours(columns), {}).of(rule, nodes)
+        prospects = Prospects(columns, Neighbours(columns)).of(rule, nodes)
         assert answered <= set(prospects), query
         left_out += len(nodes) - len(prospects)
     assert left_out

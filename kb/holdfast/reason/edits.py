@@ -17,8 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from rdflib.plugins.sparql.parserutils import CompValue
-
 from holdfast.columns import GIVEN, Columns, retime
 from holdfast.columns.names import among, column_of, quoted
 from holdfast.columns.store import SUBCLASS
@@ -93,7 +91,6 @@ class Edits:
             self._above[ids[f"<{low}>"]].append(ids[f"<{high}>"])
         kinds = [f"<{key.removeprefix('a ')}>" for key in schema_keys() if key.startswith("a ")]
         self.columns.learn(kinds)
-        self._groups: dict[int, tuple[CompValue, CompValue]] = {}
         self._kinds = {self.columns.id_of(kind) for kind in kinds}
         # equal things share all that is known of each: too much to follow triple by triple
         self._equals = bool(self.columns.value(f"SELECT count(*) FROM {self.columns.table(SAME)}"))
@@ -167,7 +164,7 @@ class Edits:
         self._shaken: dict[str, set[Pair]] = defaultdict(set)
         self._stated: dict[int, set[int]] = {}
         self._neighbours = Neighbours(self.columns)
-        self._prospects = Prospects(self.columns, self._neighbours, self._groups)
+        self._prospects = Prospects(self.columns, self._neighbours)
         coming = dict.fromkeys(added)
         edited = self._edit_quads([quad for quad in removed if quad not in coming], list(coming))
         if not edited:

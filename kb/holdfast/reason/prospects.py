@@ -73,20 +73,11 @@ _Matches = list[_Match]
 
 
 class Prospects:
-    """What rules may find, while an edit goes on whose neighbours are looked up.
+    """What rules may find, while an edit goes on whose neighbours are looked up."""
 
-    `groups` keeps the algebra of the patterns in EXISTS from one edit to the next.
-    """
-
-    def __init__(
-        self,
-        columns: Columns,
-        neighbours: Neighbours,
-        groups: dict[int, tuple[CompValue, CompValue]],
-    ) -> None:
+    def __init__(self, columns: Columns, neighbours: Neighbours) -> None:
         self._columns = columns
         self._neighbours = neighbours
-        self._groups = groups
         self._numbers: dict[int, int | None] = {}
         self._fixed: frozenset[str] = frozenset()
 
@@ -378,13 +369,11 @@ class Prospects:
         return [None] * len(found)
 
     def _exist(self, node: CompValue, found: _Matches) -> list[_Truth]:
-        if id(node) not in self._groups:
-            self._groups[id(node)] = node, group_of(node)
         before = self._fixed
         self._fixed = before.union(*(match.bound for match in found))
         try:
             seeds = [_Match(match.bound, True, place) for place, match in enumerate(found)]
-            there = self._matches(self._groups[id(node)][1], seeds)
+            there = self._matches(group_of(node), seeds)
         finally:
             self._fixed = before
         truths: list[_Truth] = [False] * len(found)
