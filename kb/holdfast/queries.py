@@ -250,7 +250,12 @@ def read_update(text: str, prefixes: Mapping[str, str]) -> CompValue:
     It has `delete` and `insert`, each with `triples` or None, and `where`. Raises QuerySyntaxError
     for any other update, and for one that names graphs or reaches out.
     """
-    listed = _updates(text, prefixes)
+    return _read_update(text, tuple(sorted(prefixes.items())))
+
+
+@lru_cache(maxsize=256)  # each finding of a rule fills in the same suggestions
+def _read_update(text: str, prefixes: tuple[tuple[str, str], ...]) -> CompValue:
+    listed = _updates(text, dict(prefixes))
     if len(listed) != 1:
         raise QuerySyntaxError(f"it holds {len(listed)} updates", 1, 1)
     if listed[0].name != "Modify":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.assess import assess
 from holdfast.columns import Columns, Limits
 from holdfast.columns.names import quoted
 from holdfast.columns.store import STATED
@@ -270,6 +271,42 @@ def test_equal_things_are_proved_by_the_shortest_way(tmp_path: Path) -> None:
     number = columns.value(f"SELECT t FROM {same} WHERE s = {ends[0]} AND o = {ends[1]}")
     proofs = Proofs(reasoner, [], [number])
     assert 2 == len(proofs.premises(triple=number))
+
+
+def test_what_is_the_same_is_of_the_kind_that_domains_and_ranges_say(tmp_path: Path) -> None:
+    said = (
+        ":funds rdfs:domain :Payer ; rdfs:range :Post . :pct :funds :post ."
+        " :pct owl:sameAs :trust . :post owl:sameAs :job ."
+    )
+    columns, *_ = closed(tmp_path, said)
+
+    for statement in (":trust a :Payer", ":job a :Post", ":trust :funds :job"):
+        assert holds(columns, statement)
+
+
+def test_a_register_that_says_what_is_the_same_is_judged_by_the_shipped_rules(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "register.ttl"
+    file.write_text(
+        PREFIXES
+        + """
+@prefix hf: <https://w3id.org/holdfast/ns#> .
+:valley-alliance a hf:Venture ; hf:started "2024"^^xsd:gYear .
+:trust-seat a hf:Membership ; hf:belongsTo :valley-alliance ; hf:member :trust ; hf:role hf:lead .
+:dedicated-post a hf:Post ; hf:belongsTo :alliance-of-the-valley ; hf:dedicated true ;
+  hf:grade hf:specialist ; hf:mustEngage hf:senior-officer .
+:alliance-of-the-valley owl:sameAs :valley-alliance .
+:trust owl:sameAs :hospital-trust .
+""",
+        encoding="utf-8",
+    )
+
+    assessment = assess([str(file)], as_of="2025", evidence=False)
+
+    found = {f.rule for f in assessment.venture("valley-alliance").findings}
+    assert "underpowered-post" in found
+    assert found == {f.rule for f in assessment.venture("alliance-of-the-valley").findings}
 
 
 def test_an_axiom_that_an_axiom_infers_is_applied(tmp_path: Path) -> None:

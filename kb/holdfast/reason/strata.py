@@ -203,7 +203,8 @@ def _nothing_new(
     """The rules and axioms of which the rule gives the axiom nothing that was not known before.
 
     A rule that speaks of a venture, and writes a property of ventures, makes no venture: what it
-    asks of the ends of its triple already has them of the kind that domain and range say.
+    asks of the ends of its triple already has them of the kind that domain and range say. Nor does
+    what holds of a thing because it holds of the same thing: the kind is handed on like the rest.
     """
     kinds: dict[str, set[str]] = {}
     by_property: dict[str, list[tuple[str, bool, str]]] = {}
@@ -216,6 +217,8 @@ def _nothing_new(
             by_property.setdefault(atom.predicate, []).append((name, subject, cls))
     found: set[tuple[str, str]] = set()
     for writer, axiom in axioms.items():
+        if axiom.rule in ("eq-rep-s", "eq-rep-o"):
+            found |= {(writer, name) for name, _, _ in by_property.get(axiom.target or "", ())}
         if len(axiom.atoms) != 1 or axiom.target is None:
             continue
         ends = {"a0.s": axiom.atoms[0].predicate, "a0.o": f"^{axiom.atoms[0].predicate}"}
