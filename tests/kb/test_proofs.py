@@ -279,3 +279,32 @@ def test_a_profile_shows_how_a_rule_is_run(folder: Path) -> None:
     assert "SELECT" in told.output
     refused = CliRunner().invoke(main, [*words, "--explain-plan", "what-a-venture-hsa"])
     assert "Did you mean what-a-venture-has?" in refused.stderr
+
+
+def test_lists_and_equal_things_are_told_apart_in_a_proof(tmp_path: Path) -> None:
+    file = tmp_path / "register.ttl"
+    file.write_text(
+        """
+@prefix ex: <https://example.org/> .
+@prefix hf: <https://w3id.org/holdfast/ns#> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+ex:vale-board a hf:Venture .
+ex:seat a hf:Membership ; hf:belongsTo ex:vale-board ; hf:member ex:trust , ex:council .
+ex:trust a hf:Organisation ; rdfs:label "Vale Trust" ; ex:code "V1" .
+ex:council a hf:Organisation ; rdfs:label "Vale Council" ; ex:code "V1" .
+hf:Organisation owl:hasKey ( ex:code ) .
+[] a owl:AllDifferent ; owl:distinctMembers ( ex:trust ex:council ) .
+""",
+        encoding="utf-8",
+    )
+
+    assessment = assess([str(file)], evidence=False)
+    (found,) = explain(assessment, "vale-board", rule="owl:eq-diff3")
+
+    said = str(found)
+    assert "Vale Trust and Vale Council" in found.finding.message or (
+        "Vale Council and Vale Trust" in found.finding.message
+    )
+    assert "keeps apart (Vale Trust, Vale Council)" in said
+    assert "organisation has no two members that share (code)" in said

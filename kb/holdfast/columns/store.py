@@ -44,7 +44,7 @@ from holdfast.columns.terms import (
 from holdfast.errors import SourceError
 from holdfast.limits import Limits
 from holdfast.sources import files_in, graphs_in_lines, write_lines
-from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD
+from holdfast.vocabulary import HF, RDF, RDF_TYPE, RDFS, SKOS, XSD
 
 STATED = -1
 SUBCLASS = -2
@@ -726,10 +726,40 @@ class Columns:
         return row[0] if row else None
 
     def labels(self, ids: Iterable[int]) -> dict[int, str]:
-        """What to call each of these terms in a sentence: its label, a short IRI, or its value."""
+        """What to call each of these terms in a sentence: its label, a short IRI, or its value.
+
+        A list is called by its members.
+        """
         wanted = list(dict.fromkeys(ids))
         rows = self.rows(self.named("SELECT unnest($wanted) AS id"), {"wanted": wanted})
-        return {identifier: name for identifier, _, name in rows}
+        called = {identifier: name for identifier, _, name in rows}
+        unnamed = [identifier for identifier, n3, _ in rows if n3.startswith("_:")]
+        if unnamed and FIRST in self.predicates and REST in self.predicates:
+            called |= self._lists(unnamed)
+        return called
+
+    def _lists(self, nodes: Iterable[int]) -> dict[int, str]:
+        """The nodes that begin a list, called by its members, at most twenty of each."""
+        members = self.rows(
+            f"""
+            WITH RECURSIVE cells AS (
+              SELECT DISTINCT s AS list, s AS cell, 0 AS place FROM {self.table(FIRST)}
+              WHERE s IN (SELECT unnest($nodes::BIGINT[]))
+              UNION
+              SELECT list, o, place + 1 FROM cells JOIN {self.table(REST)} ON s = cell
+              WHERE place < 20)
+            SELECT list, o FROM cells JOIN {self.table(FIRST)} ON s = cell WHERE r = {STATED}
+            ORDER BY list, place
+            """,
+            {"nodes": list(nodes)},
+        )
+        within = sorted({member for _, member in members})
+        rows = self.rows(self.named("SELECT unnest($within::BIGINT[]) AS id"), {"within": within})
+        names = {identifier: name for identifier, _, name in rows}
+        found: dict[int, list[str]] = {}
+        for head, member in members:
+            found.setdefault(head, []).append(names[member])
+        return {head: f"({', '.join(some)})" for head, some in found.items()}
 
     def labelled(self, iris: Sequence[str]) -> set[tuple[str, str, str]]:
         """All labels of these things: IRI, text, and the literal as N-Triples."""
@@ -749,16 +779,17 @@ class Columns:
     def named(self, ids: str) -> str:
         """A query for the rows (id, n3, name): the same names, for the ids of the query `ids`(id).
 
-        What has no label is called by the last part of its IRI, or by its value.
+        What has no label is called by the last part of its IRI, or by its value. A label that is
+        stated goes before one that is handed on, as by the same thing under another IRI.
         """
         label, pref = self.table(LABEL), self.table(PREF_LABEL)
         return f"""
             WITH asked AS MATERIALIZED ({ids}),
             labelled AS (
               SELECT s AS id, first(lex
-                ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, lex)
+                ORDER BY CASE lang WHEN 'en' THEN 0 WHEN '' THEN 1 ELSE 2 END, r <> {STATED}, lex)
                 AS label
-              FROM (SELECT s, o FROM {label} UNION ALL SELECT s, o FROM {pref})
+              FROM (SELECT s, o, r FROM {label} UNION ALL SELECT s, o, r FROM {pref})
                 JOIN terms ON terms.id = o
               WHERE s IN (SELECT id FROM asked) GROUP BY s)
             SELECT asked.id, terms.n3, coalesce(nullif(label, ''), readable(lex, cls)) AS name
@@ -769,6 +800,7 @@ class Columns:
 _FEW = 16
 """Up to so many terms are looked up by the index, if there is one."""
 
+FIRST, REST = RDF + "first", RDF + "rest"
 LABEL = RDFS + "label"
 PREF_LABEL = SKOS + "prefLabel"
 
