@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from holdfast.columns.store import STATED
 from holdfast.errors import RuleError
 from holdfast.reason import Inconsistency, Reasoner, entail
 from holdfast.reason.proof import Proofs
+from holdfast.timeline import timeline
+from holdfast.whatif import Change, quads_in_turtle, what_if
 
 PREFIXES = """
 @prefix : <https://example.org/> .
@@ -331,3 +334,48 @@ def test_an_inferred_triple_has_the_axiom_among_its_premises(tmp_path: Path) -> 
     assert 2 == len(premises)
     assert max(premises) < number
     assert Proofs(reasoner, []).used_triples() == []
+
+
+def test_a_venture_by_way_of_a_class_of_the_registers_own_lives_in_time(tmp_path: Path) -> None:
+    file = tmp_path / "register.ttl"
+    file.write_text(
+        PREFIXES
+        + """
+@prefix hf: <https://w3id.org/holdfast/ns#> .
+:Partnership rdfs:subClassOf :Alliance . hf:Venture owl:equivalentClass :Alliance .
+:vale a :Partnership ; rdfs:label "Vale" ; hf:started "2015"^^xsd:gYear .
+""",
+        encoding="utf-8",
+    )
+
+    early, never = (assess([str(file)], as_of=day, evidence=False) for day in ("2016", "2014"))
+
+    assert ["early"] == [venture.stage for venture in early.ventures]
+    assert ["Vale"] == list(never.left_out)
+    assert [] == early.doubts() == never.doubts()
+    assert "Vale" == timeline([str(file)], "vale", today=date(2017, 1, 1)).label
+
+
+def test_edits_see_ventures_of_the_registers_own_classes(tmp_path: Path) -> None:
+    file = tmp_path / "register.ttl"
+    file.write_text(
+        PREFIXES
+        + """
+@prefix hf: <https://w3id.org/holdfast/ns#> .
+:Partnership rdfs:subClassOf hf:Venture .
+:vale a :Partnership .
+:hill hf:started "2015"^^xsd:gYear ; hf:boundary :hill-area .
+""",
+        encoding="utf-8",
+    )
+    assessment = assess([str(file)], as_of="2016", evidence=False, editable=True)
+    typed = quads_in_turtle(
+        "<https://example.org/hill> a <https://example.org/Partnership>", where="--add"
+    )
+
+    told = what_if(assessment, Change(added=typed))
+
+    file.write_text(file.read_text(encoding="utf-8") + ":hill a :Partnership .\n", encoding="utf-8")
+    after = assess([str(file)], as_of="2016", evidence=False).venture("hill")
+    assert {f.iri for f in after.findings} == {finding.iri for _, finding in told.gained}
+    assert ("early", True) == (after.stage, bool(after.findings))

@@ -10,7 +10,7 @@ from datetime import date
 from holdfast.columns.names import among
 from holdfast.columns.store import AS_OF, STATED, Columns
 from holdfast.errors import UnknownNameError
-from holdfast.vocabulary import HF, RDF_TYPE, RDFS, SKOS, XSD, nearest
+from holdfast.vocabulary import HF, OWL, RDF_TYPE, RDFS, SKOS, XSD, nearest
 
 Quad = tuple[int, int, int, int | None]
 """Subject, predicate, object and graph as ids; None is the default graph."""
@@ -57,7 +57,15 @@ _TIME = {
           JOIN terms name ON name.id = nota.o
           LEFT JOIN spans ON spans.node = q.s
         WHERE q.p = {phaseOf}""",
-    "ventures": "SELECT DISTINCT s AS venture FROM quads WHERE p = {type} AND o = {venture}",
+    "venture_kinds": """
+        WITH RECURSIVE ways AS MATERIALIZED (
+          SELECT s AS low, o AS high FROM quads WHERE p IN ({subClassOf}, {equivalentClass})
+          UNION ALL SELECT o, s FROM quads WHERE p = {equivalentClass}),
+        kinds AS (
+          SELECT {venture}::BIGINT AS kind UNION SELECT low FROM ways JOIN kinds ON high = kind)
+        FROM kinds""",
+    "ventures": """
+        SELECT DISTINCT s AS venture FROM quads WHERE p = {type} AND o IN (FROM venture_kinds)""",
     "hidden_facts": """
         SELECT fact.s AS g FROM quads fact
           JOIN phases ON phases.phase = fact.o JOIN clock USING (venture)
@@ -109,7 +117,9 @@ _HANGING = {
 }
 """Predicates and the tables that hang on them, but for unborn and over, which hang on all."""
 
-_STRUCTURE = ("rank", "phaseOf", "order", "notation", "takesForm")
+_STRUCTURE = (
+    "rank", "phaseOf", "order", "notation", "takesForm", "subClassOf", "equivalentClass"
+)  # fmt: skip
 """What all of a register's time hangs on."""
 
 _STATED = """
@@ -151,8 +161,9 @@ def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
     """
     ids = _predicate_ids(columns)
     structure = {ids[name] for name in ids if name.rsplit("#", 1)[-1] in _STRUCTURE}
+    kinds = {kind for (kind,) in columns.rows("FROM venture_kinds")}
     if any(
-        p in structure or (p == ids[RDF_TYPE] and o == ids["venture"]) for _, p, o, _ in edited
+        p in structure or (p == ids[RDF_TYPE] and o in kinds) for _, p, o, _ in edited
     ) or columns.rows(
         "SELECT n FROM (SELECT phase AS n FROM phases UNION ALL SELECT concept FROM ranks)"
         f" WHERE {among('n', (s for s, _, _, _ in edited))}"
@@ -202,7 +213,7 @@ def _predicate_ids(columns: Columns) -> dict[str, int]:
             "rank", "certainty", "started", "ended", "date", "phaseOf", "order", "phase",
             "untilPhase", "belongsTo", "takesForm", "currentPhase", "asOf",
         )
-    ] + [RDF_TYPE, SKOS + "notation"]  # fmt: skip
+    ] + [RDF_TYPE, SKOS + "notation", RDFS + "subClassOf", OWL + "equivalentClass"]  # fmt: skip
     columns.learn([*(f"<{name}>" for name in names), f"<{HF}Venture>", f"<{HF}Past>"])
     ids = {name: columns.id_of(f"<{name}>") for name in names}
     ids["venture"] = columns.id_of(f"<{HF}Venture>")

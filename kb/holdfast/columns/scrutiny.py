@@ -135,7 +135,10 @@ def _named(columns: Columns, rows: Sequence[tuple[int, ...]], sentence: str) -> 
 
 
 def _no_venture(columns: Columns) -> Iterator[str]:
-    if not columns.value("SELECT count(*) FROM ventures"):
+    inferred = f"SELECT s FROM {columns.table(RDF_TYPE)} JOIN terms ON id = o WHERE n3 = $venture"
+    if not columns.value(
+        f"SELECT count(*) FROM (FROM ventures UNION ALL {inferred})", {"venture": f"<{HF}Venture>"}
+    ):
         yield (
             "There is no venture in these sources, so there is nothing to assess:"
             " a venture says `a hf:Venture`."
