@@ -161,12 +161,15 @@ def retime(columns: Columns, edited: Sequence[Quad]) -> set[Triple] | None:
     """
     ids = _predicate_ids(columns)
     structure = {ids[name] for name in ids if name.rsplit("#", 1)[-1] in _STRUCTURE}
-    kinds = {kind for (kind,) in columns.rows("FROM venture_kinds")}
-    if any(
-        p in structure or (p == ids[RDF_TYPE] and o in kinds) for _, p, o, _ in edited
-    ) or columns.rows(
-        "SELECT n FROM (SELECT phase AS n FROM phases UNION ALL SELECT concept FROM ranks)"
-        f" WHERE {among('n', (s for s, _, _, _ in edited))}"
+    typed = {o for _, p, o, _ in edited if p == ids[RDF_TYPE]}
+    kinds = {kind for (kind,) in columns.rows("FROM venture_kinds")} if typed else set()
+    if (
+        any(p in structure for _, p, _, _ in edited)
+        or typed & kinds
+        or columns.rows(
+            "SELECT n FROM (SELECT phase AS n FROM phases UNION ALL SELECT concept FROM ranks)"
+            f" WHERE {among('n', (s for s, _, _, _ in edited))}"
+        )
     ):
         return None
     timely = {ids[HF + name]: tables for name, tables in _HANGING.items()}
