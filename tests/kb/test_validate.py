@@ -223,6 +223,7 @@ ILL_FORMED = {
     "with VALUES": 'sh:sparql [ sh:select "SELECT $this { VALUES ?x { 1 } $this ?p ?x }" ]',
     "with SERVICE": 'sh:sparql [ sh:select "SELECT $this { SERVICE <urn:x:y> { $this ?p ?x } }" ]',
     "2 values of sh:datatype": "sh:datatype xsd:string, xsd:date",
+    "Bad> is one that does not give $this": 'sh:sparql [ sh:select "SELECT ?x { $this ?p ?x }" ]',
     "no path": "sh:property [ sh:path [ sh:inverse ex:partner ] ; sh:minCount 1 ]",
     "sh:zeroOrMorePath and sh:inversePath": "sh:property [ sh:path"
     " [ sh:inversePath ex:lead ; sh:zeroOrMorePath ex:partner ] ; sh:minCount 1 ]",
@@ -242,6 +243,34 @@ def test_an_ill_formed_shape_is_refused_with_its_place(write: Write, said: str, 
     assert done.exit_code == 2
     assert said in done.output
     assert "s.ttl: line 6" in done.output
+
+
+COMPONENTS = {
+    "the query in sh:nodeValidator of <https://example.org/C> is one that does not give $this": (
+        'sh:parameter [ sh:path ex:kind]; sh:nodeValidator [ sh:select "SELECT ?x { ?x ?y $this }"]'
+    ),
+    "<https://example.org/C> is a constraint component whose parameters are all optional": (
+        'sh:parameter [ sh:path ex:kind ; sh:optional true ] ; sh:validator [ sh:ask "ASK {}" ]'
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "body"), COMPONENTS.items())
+def test_an_ill_formed_component_is_refused_with_its_place(
+    write: Write, said: str, body: str
+) -> None:
+    component = f"ex:C a sh:ConstraintComponent ; {body} ."
+    shape = "ex:S sh:targetClass ex:Venture ; ex:kind 1 ."
+    done = run(write("d.ttl", DATA), write("s.ttl", f"{component}\n{shape}"))
+    assert done.exit_code == 2
+    assert f"s.ttl: line 6: {said}" in done.output
+
+
+def test_a_target_whose_query_does_not_give_its_nodes_is_refused(write: Write) -> None:
+    target = 'sh:target [ a sh:SPARQLTarget ; sh:select "SELECT ?x { ?x ?p ?y }" ]'
+    done = run(write("d.ttl", DATA), write("s.ttl", f"ex:S {target} ; sh:nodeKind sh:IRI ."), "-a")
+    assert done.exit_code == 2
+    assert "s.ttl: line 6: the query in sh:target of <https://example.org/S>" in done.output
 
 
 def test_shapes_that_nothing_reaches_are_read_with_metashacl(write: Write) -> None:
@@ -546,11 +575,9 @@ ex:S sh:target [ a ex:Partners ; ex:of ex:leisure-trust ], [ a ex:Partners ] ;
 
 
 def test_a_query_may_count_what_is_not_there(write: Write) -> None:
-    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ;
-  sh:select "SELECT $this ?n { { SELECT $this (COUNT(?x) AS ?n) { $this ex:charter ?x }
-    GROUP BY $this } }" ], [ sh:prefixes ex: ; sh:message "{?n}" ;
-  sh:select "SELECT (COUNT(?x) AS ?n) { $this ex:charter ?x }" ] ."""
-    shapes = shapes.replace('sh:select "', 'sh:select """').replace('" ]', '""" ]')
+    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ; sh:message "{?n}" ;
+  sh:select '''SELECT $this (COUNT(?x) AS ?n) { OPTIONAL { $this ex:charter ?x } }
+    GROUP BY $this''' ] ."""
     report = validate([write("d.ttl", DATA)], [write("s.ttl", shapes)])
     assert ["0", "0"] == [str(message) for r in report.results for message in r.messages]
 
