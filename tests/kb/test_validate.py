@@ -525,6 +525,29 @@ def test_axioms_that_follow_from_others_leave_the_data_as_they_are(
     assert ["trust"] == focuses(data, write("s.ttl", shapes), inference=inference)
 
 
+BROKEN_LISTS = {
+    "comes back to itself": "ex:l . ex:l rdf:first ex:Club ; rdf:rest ex:l",
+    "does not end in rdf:nil": "[ rdf:first ex:Club ]",
+    "is none": "ex:clubs",
+    "several values of rdf:first": "[ rdf:first ex:Club, ex:Trust ; rdf:rest () ]",
+}
+
+
+@pytest.mark.parametrize(("said", "given"), BROKEN_LISTS.items())
+def test_an_axiom_whose_list_is_none_is_told(write: Write, said: str, given: str) -> None:
+    rdf = "PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>\n"
+    owl = "PREFIX owl: <http://www.w3.org/2002/07/owl#>\n"
+    body = f"ex:Group owl:unionOf {given} . ex:Body owl:unionOf ( ex:Club ) . ex:rovers a ex:Club ."
+    data = write("d.ttl", f"{rdf}{owl}{body}")
+    shapes = write("s.ttl", "ex:S sh:targetClass ex:Group, ex:Body ; sh:nodeKind sh:Literal .")
+    report = validate([data], [shapes], inference="owlrl")
+    assert ["<https://example.org/rovers>"] == [result.focus for result in report.results]
+    (doubt,) = report.doubts
+    assert "The list in owl:unionOf of Group" in doubt
+    assert said in doubt
+    assert () == validate([data], [shapes], inference="rdfs").doubts[1:]
+
+
 def test_severities_below_fail_on_leave_the_status_alone(write: Write) -> None:
     data = write("d.ttl", DATA.replace('ex:partner "nobody"', "ex:partner ex:council"))
     shapes = write("s.ttl", SHAPES)
