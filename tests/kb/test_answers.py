@@ -49,6 +49,17 @@ def test_a_triple_that_two_registers_state_is_one_triple_of_the_union(town: Colu
     assert [] == _values(town, "SELECT ?x FROM ex:north { ex:council ex:near ?x }")
 
 
+def test_the_end_of_a_day_is_the_beginning_of_the_next(town: Columns) -> None:
+    parts = " ".join(f"({part}(?end) AS ?{part})" for part in ("YEAR", "MONTH", "DAY", "HOURS"))
+    midnight = '"1999-12-31T24:00:00Z"^^<http://www.w3.org/2001/XMLSchema#dateTime>'
+    assert ["2000 1 1 0"] == _values(town, f"SELECT {parts} {{ BIND({midnight} AS ?end) }}")
+
+
+def test_one_letter_may_be_two_in_another_case(town: Columns) -> None:
+    query = 'SELECT (UCASE("Straße") AS ?street) (LCASE("İzmir") AS ?city) {}'
+    assert ["STRASSE i\u0307zmir"] == _values(town, query)
+
+
 def test_a_path_stays_within_one_graph(town: Columns) -> None:
     path = "GRAPH ?g { ex:trust ex:near/ex:near ?x }"
     assert ["south club"] == _values(town, f"SELECT ?g ?x {{ {path} }}")
