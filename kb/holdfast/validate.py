@@ -64,7 +64,7 @@ class Report:
 
     conforms: bool
     results: tuple[Result, ...]
-    inferred: tuple[Inferred, ...]
+    inference: Inference
     shapes: Shapes
     columns: Columns
     doubts: tuple[str, ...] = ()
@@ -77,6 +77,11 @@ class Report:
             ranks.index(name if name in ranks[:2] else "violation") >= ranks.index(severity)
             for name in (result.severity.removeprefix(SH).lower() for result in self.results)
         )
+
+    @property
+    def inferred(self) -> Iterator[Inferred]:
+        """What the rules of the shapes graph added to the data, in order: it may be much."""
+        return self.inference.inferred()
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -158,7 +163,7 @@ def validate(
     return Report(
         conforms=all(result.severity in allowed for result in results),
         results=tuple(results),
-        inferred=tuple(found.inferred()),
+        inference=found,
         shapes=loaded.shapes,
         columns=loaded.columns,
         doubts=tuple(doubts),
