@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import duckdb
@@ -15,9 +17,10 @@ from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.term import Identifier
 
 from holdfast.columns import Columns
-from holdfast.columns.deadline import too_deep
+from holdfast.columns.deadline import interrupted, too_deep
 from holdfast.columns.names import column_of, quoted
 from holdfast.compile import Dataset, Plan, Refusal, compile_query
+from holdfast.compile.patterns import STAGE
 from holdfast.compile.values import n3_of
 from holdfast.errors import HoldfastError
 from holdfast.queries import QuerySyntaxError, read_query
@@ -59,8 +62,8 @@ def answer(
     The default graph is the union of all; with `strict` it is what stands in no named graph.
     `seconds` and `rows` bound the time and the solutions. Raises QueryError.
     """
-    algebra, plan, ordered = _planned(query, base, strict)
     with _Asked(columns, seconds, rows) as asked:
+        algebra, plan, ordered = _planned(query, base, strict)
         if algebra.name == "AskQuery":
             return Answer(boolean=bool(asked.rows(plan, ordered, "LIMIT 1")))
         found = asked.rows(plan, ordered, "")
@@ -189,28 +192,29 @@ class _Asked:
     def __init__(self, columns: Columns, seconds: float | None, limit: int | None) -> None:
         self.columns = columns
         self.limit = limit
-        self.seconds = seconds
-        self.late = False
+        self.seconds = math.inf if seconds is None else seconds
+        self.until = monotonic() + self.seconds
         self._amid = columns.changing
         self.con = columns.con if self._amid else columns.con.cursor()
         self._first = ""
-        self._timer = threading.Timer(seconds, self._stop) if seconds is not None else None
+        self._ending = ExitStack()
 
-    def _stop(self) -> None:
-        self.late = True
-        self.con.interrupt()
+    def late(self) -> QueryError:
+        """The error for a query that is not answered at its deadline."""
+        return QueryError(
+            f"it was not answered within {self.seconds:g} seconds.", where="the query",
+            mend="Look for patterns that share no variable, or ask for less.",
+        )  # fmt: skip
 
     def __enter__(self) -> _Asked:
-        if self._timer is not None:
-            self._timer.daemon = True
-            self._timer.start()
+        if not self._amid:
+            self._ending.callback(self.con.close)
+        if self.seconds < math.inf:
+            self._ending.enter_context(interrupted(self.con, self.seconds, self.late))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self._amid:
-            self.con.close()
+        self._ending.close()
 
     def _ready(self, plan: Plan) -> dict[str, int]:
         self.columns.learn([*(f"<{iri}>" for iri in plan.tables), *plan.constants.values()])
@@ -236,7 +240,7 @@ class _Asked:
         kinds = dict(plan.columns)
         selected, joins = [], []
         for place, name in enumerate(names):
-            if kinds[name] == "id":
+            if kinds[name] == "id" and not _read_later(plan):
                 joins.append(f" LEFT JOIN terms t{place} ON t{place}.id = a.{column_of(name)}")
                 selected.append(f"t{place}.n3")
             else:
@@ -260,15 +264,12 @@ class _Asked:
                         f"it has more than {self.limit:,} solutions.", where="the query",
                         mend="Ask for fewer with LIMIT, or say more of what is wanted.",
                     )  # fmt: skip
-                if self.late:
+                if monotonic() > self.until:
                     raise duckdb.InterruptException("late")
         except duckdb.InterruptException:
-            if self.seconds is None:  # the deadline is somebody else's
+            if monotonic() <= self.until:  # the deadline is somebody else's
                 raise
-            raise QueryError(
-                f"it was not answered within {self.seconds:g} seconds.", where="the query",
-                mend="Look for patterns that share no variable, or ask for less.",
-            ) from None  # fmt: skip
+            raise self.late() from None
         except duckdb.OutOfMemoryException:
             raise QueryError(
                 "it needs more memory than is allowed.", where="the query",
@@ -281,10 +282,22 @@ class _Asked:
                 f"it could not be answered: {str(error).splitlines()[0]}.", where="the query",
                 mend="This is a fault in Holdfast; please report it with the query.",
             ) from None  # fmt: skip
+        if _read_later(plan):
+            found = self._read(found)
         known: dict[str, Term] = {}
         return [
             {name: _term(n3, known) for name, n3 in zip(names, row, strict=False)} for row in found
         ]
+
+    def _read(self, found: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Solutions with terms in the place of their numbers."""
+        ids = {value for row in found for value in row if isinstance(value, int)}
+        listed = self.con.execute(
+            "SELECT id, n3 FROM terms WHERE id IN (SELECT unnest($ids::BIGINT[]))",
+            {"ids": list(ids)},
+        ).fetchall()
+        terms = dict(listed)
+        return [tuple(terms.get(value, value) for value in row) for row in found]
 
     def explained(self, plan: Plan, ordered: bool) -> str:
         """DuckDB's plan."""
@@ -316,6 +329,11 @@ class _Asked:
                     if isinstance(value, ox.BlankNode):
                         waiting.append(value)
         return list(found)
+
+
+def _read_later(plan: Plan) -> bool:
+    """Whether a plan gives so many terms that joining the dictionary for each takes too long."""
+    return sum(kind == "id" for _, kind in plan.columns) >= STAGE
 
 
 def _term(n3: str | None, known: dict[str, Term]) -> Term | None:

@@ -467,10 +467,13 @@ class Shapes:
             return f"<{node}>"
         if not isinstance(node, BNode):
             return f"'{node}'"
-        for predicate in ("property", "node", "not", "qualifiedValueShape", "sparql", "rule"):
+        shapely = ("property", "node", "not", "qualifiedValueShape", "rule")
+        queries = ("sparql", "target", "validator", "nodeValidator", "propertyValidator")
+        for predicate in (*shapely, *queries):
             owners = self.statements.with_value(SH + predicate, node)
             if owners:
-                what = {"sparql": "the query", "rule": "the rule"}.get(predicate, "the shape")
+                what = "the rule" if predicate == "rule" else "the shape"
+                what = "the query" if predicate in queries else what
                 paths = self.statements.all(node, SH + "path")
                 on = f" on <{paths[0]}>" if paths and isinstance(paths[0], URIRef) else ""
                 return f"{what}{on} in sh:{predicate} of {self.describe(owners[0])}"
@@ -589,7 +592,8 @@ class Shapes:
     def _sparql_target(self, node: Identifier, target: Identifier) -> Target | None:
         """A target that a query finds (SHACL-AF §3)."""
         if self._values(target, "select"):
-            return Target("sparql", target, self._query(target, "select", ("shapesGraph",)))
+            query = self._query(target, "select", ("shapesGraph",), gives="this")
+            return Target("sparql", target, query)
         for kind in self.statements.all(target, RDF_TYPE):
             if not self._values(kind, "select"):
                 continue
@@ -606,7 +610,9 @@ class Shapes:
                     )
                 bound += [(name, value) for value in values]
             names = ("shapesGraph", *(name for name, _ in bound))
-            return Target("sparql", target, self._query(kind, "select", names), tuple(bound))
+            return Target(
+                "sparql", target, self._query(kind, "select", names, gives="this"), tuple(bound)
+            )
         self._refuse(
             node,
             "has a sh:target that is no query.",
@@ -731,9 +737,11 @@ class Shapes:
 
     # -- queries ---------------------------------------------------------------------------------
 
-    def _query(self, node: Identifier, form: str, bound: Sequence[str] = ()) -> Query:
+    def _query(
+        self, node: Identifier, form: str, bound: Sequence[str] = (), *, gives: str = ""
+    ) -> Query:
         """The query of a node, checked (SHACL-SPARQL §5.2.1). `bound` are its variables that have a
-        value before it runs."""
+        value before it runs, `gives` is one that it must give."""
         value = self._one(node, form)
         if not isinstance(value, Literal):
             self._refuse(node, f"has a sh:{form} that is no text.", "Write the query as a string.")
@@ -744,11 +752,12 @@ class Shapes:
             node,
             tuple(self._messages(node)),
         )
-        self.check(query, bound)
+        self.check(query, bound, gives)
         return query
 
-    def check(self, query: Query, bound: Sequence[str]) -> None:
-        """Refuse a query that is no SPARQL, or has what SHACL forbids. Raises ShapeError."""
+    def check(self, query: Query, bound: Sequence[str], gives: str = "") -> None:
+        """Refuse a query that is no SPARQL, has what SHACL forbids, or does not give the variable
+        `gives`. Raises ShapeError."""
 
         def faults() -> list[str]:
             try:
@@ -759,9 +768,16 @@ class Shapes:
                     "Mend the query; prefixes are declared by sh:declare and named by sh:prefixes.",
                 ]
             wrong = _forbidden(algebra, query, frozenset(bound))
-            return [wrong, "SHACL-SPARQL §5.2.1 says what it may hold."] if wrong else []
+            if wrong:
+                return [wrong, "SHACL-SPARQL §5.2.1 says what it may hold."]
+            given = {str(name) for name in algebra.PV or ()}
+            if _STAR.search(query.text):  # what a FILTER reads is bound before it runs
+                given |= names_in(algebra.p)
+            if gives and gives not in given:
+                return [f"that does not give ${gives}", f"Let its SELECT give ${gives}."]
+            return []
 
-        told = [query.form, query.text, repr(query.prefixes), repr(sorted(bound))]
+        told = [query.form, query.text, repr(query.prefixes), repr(sorted(bound)), gives]
         found = self.memory.remember("faults of a query", told, faults)
         if found:
             itself = self.describe(query.node).startswith("the query")
@@ -843,6 +859,11 @@ class Shapes:
         self, node: Identifier, component: Component, path: Path | None
     ) -> Iterator[Constraint]:
         required = [name for name, _, optional in component.parameters if not optional]
+        if component.parameters and not required:
+            self._refuse(
+                component.node, "is a constraint component whose parameters are all optional.",
+                "Let one of them be without sh:optional (SHACL §6.2.1).",
+            )  # fmt: skip
         given = {name: self.statements.all(node, name) for name, _, _ in component.parameters}
         if not component.parameters or not all(given[name] for name in required):
             return
@@ -864,7 +885,8 @@ class Shapes:
         validator = validators[0]
         form = "ask" if self._values(validator, "ask") else "select"
         known = ("value", *names) if form == "ask" else names
-        query = self._query(validator, form, ("this", *known, "currentShape", "shapesGraph"))
+        bound = ("this", *known, "currentShape", "shapesGraph")
+        query = self._query(validator, form, bound, gives="this" if form == "select" else "")
         for values_of in sets:
             yield Constraint(
                 "custom",
@@ -1273,12 +1295,15 @@ def _probe(text: str) -> str:
     return re.sub(r"\$PATH\b", "<urn:x-shacl:path>", text)
 
 
+_STAR = re.compile(r"SELECT\s+((DISTINCT|REDUCED)\s+)?\*", re.I)
+
+
 def _forbidden(algebra: CompValue, query: Query, bound: frozenset[str]) -> str:
     """What of a query SHACL-SPARQL §5.2.1 forbids where `bound` have a value before it runs."""
     asked = algebra.name.removesuffix("Query").lower()
     if asked != query.form:
         return f"that is {asked.upper()} where {query.form.upper()} belongs"
-    star = re.search(r"SELECT\s+((DISTINCT|REDUCED)\s+)?\*", query.text, re.I)
+    star = _STAR.search(query.text)
     if algebra.datasetClause:
         return "with FROM"
 
@@ -1494,7 +1519,8 @@ def _qualified(
 def _sparql(shapes: Shapes, node: Identifier, name: str, path: Path | None) -> Iterator[Constraint]:
     for value in shapes._values(node, name):
         if not shapes._flag(value, "deactivated"):
-            query = shapes._query(value, "select", ("this", "currentShape", "shapesGraph"))
+            bound = ("this", "currentShape", "shapesGraph")
+            query = shapes._query(value, "select", bound, gives="this")
             severity = shapes._one(value, "severity")
             yield Constraint(
                 name, SH + "SPARQLConstraintComponent", query=query, source=value,

@@ -15,7 +15,7 @@ import pyoxigraph as ox
 from rdflib import BNode, Literal, URIRef
 from rdflib.term import Identifier
 
-from holdfast.columns import Columns, Limits
+from holdfast.columns import Columns, Limits, broken_lists_in
 from holdfast.columns.names import column_of, quoted
 from holdfast.columns.store import STATED
 from holdfast.compile.shapes import ShapePlan, compile_constraints, compile_values, constraints_of
@@ -64,7 +64,7 @@ class Report:
 
     conforms: bool
     results: tuple[Result, ...]
-    inferred: tuple[Inferred, ...]
+    inference: Inference
     shapes: Shapes
     columns: Columns
     doubts: tuple[str, ...] = ()
@@ -77,6 +77,11 @@ class Report:
             ranks.index(name if name in ranks[:2] else "violation") >= ranks.index(severity)
             for name in (result.severity.removeprefix(SH).lower() for result in self.results)
         )
+
+    @property
+    def inferred(self) -> Iterator[Inferred]:
+        """What the rules of the shapes graph added to the data, in order: it may be much."""
+        return self.inference.inferred()
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -148,6 +153,7 @@ def validate(
         if depth is not None:
             loaded.shapes.check_depth(roots, depth)
         found, rules = _inferred(loaded, inference, rule_sets, iterate=iterate)
+        doubts += _broken_lists(loaded, inference)
         validation = _Validation(loaded, abort=abort)
         results = validation.results(focus, roots, named=bool(only))
         loaded.shapes.memory.save()
@@ -157,7 +163,7 @@ def validate(
     return Report(
         conforms=all(result.severity in allowed for result in results),
         results=tuple(results),
-        inferred=tuple(found.inferred()),
+        inference=found,
         shapes=loaded.shapes,
         columns=loaded.columns,
         doubts=tuple(doubts),
@@ -220,6 +226,7 @@ def infer(
     loaded, doubts = _load(data, shapes, ontology, imports, True, memory, limits)
     with _deep_enough(loaded.shapes):
         found, rules = _inferred(loaded, inference, list(rule_sets) or [None], iterate=not once)
+        doubts += _broken_lists(loaded, inference)
     loaded.shapes.memory.save()
     if not rules:
         doubts.append(f"{_where(loaded.shapes)}: there is no rule in it, so no rule was run.")
@@ -295,6 +302,12 @@ def _inferred(
     if rules:
         found.run(list(rules.values()), iterate=iterate)
     return found, len(rules)
+
+
+def _broken_lists(examination: Examination, inference: str) -> list[str]:
+    """What OWL's axioms could not say for want of proper lists, if they were asked."""
+    asked = inference in ("owlrl", "both")
+    return broken_lists_in(examination.columns) if asked else []
 
 
 def check_shapes(sources: Iterable[str]) -> None:

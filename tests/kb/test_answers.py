@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from subprocess import run
+from sys import executable
+
 import pyoxigraph as ox
 import pytest
 
@@ -45,6 +49,17 @@ def test_a_triple_that_two_registers_state_is_one_triple_of_the_union(town: Colu
     assert [] == _values(town, "SELECT ?x FROM ex:north { ex:council ex:near ?x }")
 
 
+def test_the_end_of_a_day_is_the_beginning_of_the_next(town: Columns) -> None:
+    parts = " ".join(f"({part}(?end) AS ?{part})" for part in ("YEAR", "MONTH", "DAY", "HOURS"))
+    midnight = '"1999-12-31T24:00:00Z"^^<http://www.w3.org/2001/XMLSchema#dateTime>'
+    assert ["2000 1 1 0"] == _values(town, f"SELECT {parts} {{ BIND({midnight} AS ?end) }}")
+
+
+def test_one_letter_may_be_two_in_another_case(town: Columns) -> None:
+    query = 'SELECT (UCASE("Straße") AS ?street) (LCASE("İzmir") AS ?city) {}'
+    assert ["STRASSE i\u0307zmir"] == _values(town, query)
+
+
 def test_a_path_stays_within_one_graph(town: Columns) -> None:
     path = "GRAPH ?g { ex:trust ex:near/ex:near ?x }"
     assert ["south club"] == _values(town, f"SELECT ?g ?x {{ {path} }}")
@@ -80,8 +95,67 @@ def test_a_query_that_cannot_be_answered_says_why(
     assert said in str(error.value)
 
 
+MANY = 60
+OFTEN = {
+    "OPTIONAL {{ ?s ex:near ?n{n} }}": ["council 9"],
+    "OPTIONAL {{ ?s ex:near ?n{n} FILTER(?n{n} != ?s) }}": ["council 9"],
+    "?s ex:near ?n{n} .": ["council 9"],
+    "?s ex:near [ ex:near ?n{n} ] .": ["club 9"],
+    "?s ex:near ?n0 . MINUS {{ ?s ex:far ?n{n} }}": ["council 9"],
+    "?s ex:near ?n0 . FILTER NOT EXISTS {{ ?s ex:far{n} ?x }}": ["council 9"],
+    "?s ex:near ?n0 . FILTER EXISTS {{ ?s ex:near ?x }}": ["council 9"],
+}
+
+
+@pytest.mark.parametrize(("part", "said"), OFTEN.items())
+def test_very_many_patterns_of_a_group_are_joined_in_stages(
+    town: Columns, part: str, said: list[str]
+) -> None:
+    group = " ".join(part.format(n=n) for n in range(MANY))
+    query = f"SELECT ?n0 ?size {{ ?s ex:size ?size FILTER(?size = 9) {group} }}"
+    assert said == _values(town, query)
+
+
+def test_the_links_of_a_long_chain_may_be_written_in_any_order(town: Columns) -> None:
+    links = " ".join(f"?s{n} ex:near{'?' * (n > 0)} ?s{n + 1} ." for n in range(MANY))
+    assert ["club", "council"] == _values(
+        town, f"SELECT DISTINCT ?s{MANY} {{ {links} }} ORDER BY ?s{MANY}"
+    )
+
+
+def test_all_of_very_many_variables_are_told(town: Columns) -> None:
+    names = " ".join(f"?n{n}" for n in range(MANY))
+    group = " ".join(f"OPTIONAL {{ ?s ex:near ?n{n} }}" for n in range(MANY))
+    found = _values(town, f"SELECT {names} (3 AS ?x) {{ ?s ex:size 9 {group} }}")
+    assert [" ".join([*["council"] * MANY, "3"])] == found
+
+
+def test_the_branches_of_a_long_union_keep_what_each_binds(town: Columns) -> None:
+    branches = " UNION ".join(
+        f"{{ ?s ex:near ?n{n % 3} BIND({n} + 1 AS ?from) }}" for n in range(MANY)
+    )
+    query = f"SELECT ?n1 (COUNT(*) AS ?k) (SUM(?from) AS ?sum) {{ {branches} }} GROUP BY ?n1"
+    assert ["80 2440", "club 20 610", "council 20 610"] == sorted(_values(town, query))
+
+
 def test_a_query_without_end_ends_at_its_deadline(town: Columns) -> None:
     every = " ".join(f"?a{n} ?b{n} ?c{n} ." for n in range(12))
     with pytest.raises(QueryError) as error:
         answer(town, f"SELECT (SUM(?c0) AS ?n) {{ {every} }}", seconds=0.2)
     assert "not answered within 0.2 seconds" in str(error.value)
+
+
+def test_a_command_whose_query_is_planned_without_end_ends(tmp_path: Path) -> None:
+    (tmp_path / "town.ttl").write_text("<a:a> <a:b> 1 .", encoding="utf-8")
+    keys = " ".join(f"(?o + {n})" for n in range(400))
+    (tmp_path / "q.rq").write_text(f"SELECT * {{ ?s ?p ?o }} ORDER BY {keys}", encoding="utf-8")
+    words = [tmp_path / "town.ttl", tmp_path / "q.rq", "--seconds", "0.1"]
+    done = run(
+        [Path(executable).with_name("holdfast"), "query", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (2, "Error: the query: it was not answered within 0.1 seconds.") == (
+        done.returncode, done.stderr[:57],
+    )  # fmt: skip

@@ -223,6 +223,7 @@ ILL_FORMED = {
     "with VALUES": 'sh:sparql [ sh:select "SELECT $this { VALUES ?x { 1 } $this ?p ?x }" ]',
     "with SERVICE": 'sh:sparql [ sh:select "SELECT $this { SERVICE <urn:x:y> { $this ?p ?x } }" ]',
     "2 values of sh:datatype": "sh:datatype xsd:string, xsd:date",
+    "Bad> is one that does not give $this": 'sh:sparql [ sh:select "SELECT ?x { $this ?p ?x }" ]',
     "no path": "sh:property [ sh:path [ sh:inverse ex:partner ] ; sh:minCount 1 ]",
     "sh:zeroOrMorePath and sh:inversePath": "sh:property [ sh:path"
     " [ sh:inversePath ex:lead ; sh:zeroOrMorePath ex:partner ] ; sh:minCount 1 ]",
@@ -242,6 +243,34 @@ def test_an_ill_formed_shape_is_refused_with_its_place(write: Write, said: str, 
     assert done.exit_code == 2
     assert said in done.output
     assert "s.ttl: line 6" in done.output
+
+
+COMPONENTS = {
+    "the query in sh:nodeValidator of <https://example.org/C> is one that does not give $this": (
+        'sh:parameter [ sh:path ex:kind]; sh:nodeValidator [ sh:select "SELECT ?x { ?x ?y $this }"]'
+    ),
+    "<https://example.org/C> is a constraint component whose parameters are all optional": (
+        'sh:parameter [ sh:path ex:kind ; sh:optional true ] ; sh:validator [ sh:ask "ASK {}" ]'
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "body"), COMPONENTS.items())
+def test_an_ill_formed_component_is_refused_with_its_place(
+    write: Write, said: str, body: str
+) -> None:
+    component = f"ex:C a sh:ConstraintComponent ; {body} ."
+    shape = "ex:S sh:targetClass ex:Venture ; ex:kind 1 ."
+    done = run(write("d.ttl", DATA), write("s.ttl", f"{component}\n{shape}"))
+    assert done.exit_code == 2
+    assert f"s.ttl: line 6: {said}" in done.output
+
+
+def test_a_target_whose_query_does_not_give_its_nodes_is_refused(write: Write) -> None:
+    target = 'sh:target [ a sh:SPARQLTarget ; sh:select "SELECT ?x { ?x ?p ?y }" ]'
+    done = run(write("d.ttl", DATA), write("s.ttl", f"ex:S {target} ; sh:nodeKind sh:IRI ."), "-a")
+    assert done.exit_code == 2
+    assert "s.ttl: line 6: the query in sh:target of <https://example.org/S>" in done.output
 
 
 def test_shapes_that_nothing_reaches_are_read_with_metashacl(write: Write) -> None:
@@ -496,6 +525,29 @@ def test_axioms_that_follow_from_others_leave_the_data_as_they_are(
     assert ["trust"] == focuses(data, write("s.ttl", shapes), inference=inference)
 
 
+BROKEN_LISTS = {
+    "comes back to itself": "ex:l . ex:l rdf:first ex:Club ; rdf:rest ex:l",
+    "does not end in rdf:nil": "[ rdf:first ex:Club ]",
+    "is none": "ex:clubs",
+    "several values of rdf:first": "[ rdf:first ex:Club, ex:Trust ; rdf:rest () ]",
+}
+
+
+@pytest.mark.parametrize(("said", "given"), BROKEN_LISTS.items())
+def test_an_axiom_whose_list_is_none_is_told(write: Write, said: str, given: str) -> None:
+    rdf = "PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>\n"
+    owl = "PREFIX owl: <http://www.w3.org/2002/07/owl#>\n"
+    body = f"ex:Group owl:unionOf {given} . ex:Body owl:unionOf ( ex:Club ) . ex:rovers a ex:Club ."
+    data = write("d.ttl", f"{rdf}{owl}{body}")
+    shapes = write("s.ttl", "ex:S sh:targetClass ex:Group, ex:Body ; sh:nodeKind sh:Literal .")
+    report = validate([data], [shapes], inference="owlrl")
+    assert ["<https://example.org/rovers>"] == [result.focus for result in report.results]
+    (doubt,) = report.doubts
+    assert "The list in owl:unionOf of Group" in doubt
+    assert said in doubt
+    assert () == validate([data], [shapes], inference="rdfs").doubts[1:]
+
+
 def test_severities_below_fail_on_leave_the_status_alone(write: Write) -> None:
     data = write("d.ttl", DATA.replace('ex:partner "nobody"', "ex:partner ex:council"))
     shapes = write("s.ttl", SHAPES)
@@ -546,11 +598,9 @@ ex:S sh:target [ a ex:Partners ; ex:of ex:leisure-trust ], [ a ex:Partners ] ;
 
 
 def test_a_query_may_count_what_is_not_there(write: Write) -> None:
-    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ;
-  sh:select "SELECT $this ?n { { SELECT $this (COUNT(?x) AS ?n) { $this ex:charter ?x }
-    GROUP BY $this } }" ], [ sh:prefixes ex: ; sh:message "{?n}" ;
-  sh:select "SELECT (COUNT(?x) AS ?n) { $this ex:charter ?x }" ] ."""
-    shapes = shapes.replace('sh:select "', 'sh:select """').replace('" ]', '""" ]')
+    shapes = """ex:S sh:targetClass ex:Venture ; sh:sparql [ sh:prefixes ex: ; sh:message "{?n}" ;
+  sh:select '''SELECT $this (COUNT(?x) AS ?n) { OPTIONAL { $this ex:charter ?x } }
+    GROUP BY $this''' ] ."""
     report = validate([write("d.ttl", DATA)], [write("s.ttl", shapes)])
     assert ["0", "0"] == [str(message) for r in report.results for message in r.messages]
 

@@ -56,7 +56,9 @@ FORMATS = ("table", "json", "csv", "tsv", "xml", "turtle", "ntriples")
     metavar="IRI",
     help="What relative IRIs of the query stand under; by default its file.",
 )
-@click.option("--seconds", type=float, metavar="N", help="Give up after so long.")
+@click.option(
+    "--seconds", type=float, metavar="N", help="Give up after so long. [default: as --max-seconds]"
+)
 @click.option("--rows", type=int, metavar="N", help="Give up at more solutions than this.")
 @click.option("--explain-plan", is_flag=True, help="Print the SQL and DuckDB's plan instead.")
 @takes_limits
@@ -91,6 +93,7 @@ def query_command(
     if explain_plan:
         click.echo(plan_of_query(columns, text, base=base or "", strict=strict))
         return
+    seconds = limits.seconds if seconds is None else seconds
     found = answer(columns, text, base=base or "", strict=strict, seconds=seconds, rows=rows)
     if form != "table":
         click.echo(serialised(found, form), nl=False)
@@ -155,7 +158,9 @@ def columns_of(
     default=None,
     help="Ask what follows from the sources, too, or only what they state. [as the question says]",
 )
-@click.option("--seconds", type=float, metavar="N", help="Give up after so long.")
+@click.option(
+    "--seconds", type=float, metavar="N", help="Give up after so long. [default: as --max-seconds]"
+)
 @takes_format("table", "json", "csv", "tsv", "xml", "markdown")
 @takes_limits
 def ask_command(
@@ -194,6 +199,7 @@ def ask_command(
 
     with terminal.waiting("Asking"), registers_of(kb) as kept:
         columns = columns_of([*kept, *sources], as_of, folder, inferred=reads, limits=limits)
+        seconds = limits.seconds if seconds is None else seconds
         found = answer(columns, text, seconds=seconds)
     if form not in ("table", "markdown"):
         click.echo(serialised(found, form), nl=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,6 +115,9 @@ def takes_limits(command: Decorated) -> Decorated:
         max_seconds: float,
         **options: Any,
     ) -> Any:
+        from holdfast.columns.deadline import end_where_deaf
+
+        end_where_deaf(_end)
         limits = Limits(memory_limit, threads, temp_dir, max_rows, max_seconds)
         return command(*words, limits=limits, **options)
 
@@ -153,6 +157,13 @@ def takes_limits(command: Decorated) -> Decorated:
     ):
         limited = option(limited)
     return cast(Decorated, limited)
+
+
+def _end(error: HoldfastError) -> None:
+    """Tell an error and leave at once: the thread that is to be left hears nothing."""
+    with suppress(OSError):
+        click.echo(f"Error: {error}", err=True)
+    os._exit(2)
 
 
 def takes_venture(words: str) -> Callable[[Decorated], Decorated]:

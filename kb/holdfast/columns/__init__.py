@@ -1,7 +1,7 @@
 """A dataset as columns in DuckDB: terms as integers, a table for each predicate."""
 
 from holdfast.columns.asof import GIVEN, AsOf, check_time, project, retime
-from holdfast.columns.scrutiny import check_terms, doubts_in, misread_in
+from holdfast.columns.scrutiny import broken_lists_in, check_terms, doubts_in, misread_in
 from holdfast.columns.store import Columns
 from holdfast.limits import Limits
 
@@ -10,6 +10,7 @@ __all__ = [
     "AsOf",
     "Columns",
     "Limits",
+    "broken_lists_in",
     "check_terms",
     "check_time",
     "doubts_in",

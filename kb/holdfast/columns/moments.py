@@ -49,6 +49,9 @@ CREATE MACRO zone_of(lex) AS CASE WHEN regexp_matches(lex, '[+-][0-9][0-9]:[0-9]
   ELSE INTERVAL '0 seconds' END;
 CREATE MACRO moment_of(lex, dt) AS CASE dt
 {_BRANCHES} END;
+CREATE MACRO day_begun(lex) AS CASE WHEN contains(lex, 'T24:')
+    THEN (TRY_CAST(left(lex, 10) AS DATE) + 1)::VARCHAR || replace(lex[11:], 'T24', 'T00')
+  WHEN starts_with(lex, '24:') THEN replace(lex, '24:', '00:') ELSE lex END;
 CREATE MACRO last_moment_of(moment, dt) AS CASE dt
   WHEN '{XSD}dateTime' THEN moment WHEN '{XSD}date' THEN moment + INTERVAL '86399 seconds'
   WHEN '{XSD}gYear' THEN moment + INTERVAL '1 year' - INTERVAL '1 second'

@@ -10,7 +10,7 @@ from holdfast.columns.store import Columns
 from holdfast.errors import SourceError, printable
 from holdfast.ontology import Ontology
 from holdfast.sources import line_of
-from holdfast.vocabulary import HF, RDF_TYPE, XSD, nearest, short
+from holdfast.vocabulary import HF, OWL, RDF, RDF_TYPE, XSD, nearest, short
 
 NAMED = 5
 """How many of one kind of doubt are named; the rest are counted."""
@@ -110,6 +110,7 @@ def doubts_in(columns: Columns, ontology: Ontology) -> list[str]:
         *(str(error) for error in columns.refused),
         *_no_venture(columns),
         *misread_in(columns, ontology),
+        *broken_lists_in(columns),
         *_odd_phases(columns),
         *_odd_order(columns),
         *_in_circles(columns),
@@ -123,6 +124,70 @@ def misread_in(columns: Columns, ontology: Ontology) -> list[str]:
     Also of a dataset that is not projected.
     """
     return [*_unreadable_values(columns), *_misplaced(columns, ontology)]
+
+
+_LISTS = (
+    "intersectionOf", "unionOf", "oneOf", "disjointUnionOf", "propertyChainAxiom", "hasKey",
+    "members", "distinctMembers",
+)  # fmt: skip
+
+
+def broken_lists_in(columns: Columns) -> list[str]:
+    """The axioms of OWL whose list is none, in sentences: nothing, or not all, follows from them.
+
+    Also of a dataset that is not projected.
+    """
+    names = {columns.id_of(f"<{OWL}{name}>"): name for name in _LISTS}
+    first, rest, nil = (columns.id_of(f"<{RDF}{name}>") for name in ("first", "rest", "nil"))
+    ids = {"names": list(names), "first": first, "rest": rest}
+    axioms = columns.rows(
+        "SELECT DISTINCT s, p, o FROM quads WHERE list_contains($names::BIGINT[], p)"
+        " AND NOT background ORDER BY ALL",
+        {"names": ids["names"]},
+    )
+    cells: dict[int, tuple[list[int], list[int]]] = {}
+    for cell, predicate, value in columns.rows(
+        """
+        WITH RECURSIVE cell(s) AS (
+          SELECT o FROM quads WHERE list_contains($names::BIGINT[], p) AND NOT background
+          UNION SELECT q.o FROM cell JOIN quads q ON q.s = cell.s WHERE q.p = $rest)
+        SELECT DISTINCT s, p, o FROM quads JOIN cell USING (s) WHERE p IN ($first, $rest)
+        """,
+        ids,
+    ):
+        cells.setdefault(cell, ([], []))[predicate == rest].append(value)
+
+    def fault(here: int) -> str:
+        seen: set[int] = set()
+        while here != nil:
+            values, after = cells.get(here, ([], []))
+            if here in seen:
+                return "comes back to itself"
+            if len(values) > 1 or len(after) > 1:
+                return "has a part with several values of rdf:first or rdf:rest"
+            if not values or not after:
+                return "does not end in rdf:nil" if values or seen else "is none"
+            seen.add(here)
+            (here,) = after
+        return ""
+
+    wrong = [(s, names[p], said) for s, p, o in axioms if (said := fault(o))]
+    owners = columns.rows(
+        "SELECT o, min(s) FROM quads JOIN terms ON id = s WHERE n3[1] = '<'"
+        " AND list_contains($blank::BIGINT[], o) GROUP BY o",
+        {"blank": [s for s, *_ in wrong]},
+    )
+    owner = dict(owners)
+    called = columns.labels({owner.get(s, s) for s, *_ in wrong})
+    told = [
+        printable(
+            f"The list in owl:{name} of {called[owner.get(s, s)]} {said}, so that what follows from"
+            " it is not inferred. Write it as ( … ) in Turtle."
+        )
+        for s, name, said in wrong[:NAMED]
+    ]
+    more = len(wrong) - NAMED
+    return [*told, f"… and {more} more lists that are none."] if more > 0 else told
 
 
 def _named(columns: Columns, rows: Sequence[tuple[int, ...]], sentence: str) -> Iterator[str]:

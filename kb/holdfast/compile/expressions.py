@@ -378,7 +378,8 @@ def _part_of_date(pattern: str, *kinds: int) -> Callable[[CompValue, Compile], V
 
     def compute(node: CompValue, value: Compile) -> Value:
         inner = value(node.arg)
-        digits = sql.call("regexp_extract", inner.lex(), sql.text(pattern), sql.number(1))
+        spelt = sql.call("day_begun", inner.lex())
+        digits = sql.call("regexp_extract", spelt, sql.text(pattern), sql.number(1))
         part = sql.cases((Value._is(inner.cls(), kinds), digits))
         return Number(exp.TryCast(this=part, to=exp.DataType.build("BIGINT")), INTEGER)
 
@@ -393,9 +394,14 @@ def _like(inner: Value, changed: Callable[[SQL], SQL]) -> Value:
     return Written(_tagged(text, inner.lang()))
 
 
-def _case_changed(function: str) -> Callable[[CompValue, Compile], Value]:
+def _case_changed(function: str, one: str, two: str) -> Callable[[CompValue, Compile], Value]:
+    """A text in another case; `one` sign becomes `two` there, which DuckDB does not know."""
+
+    def changed(text: SQL) -> SQL:
+        return sql.call(function, sql.call("replace", text, sql.text(one), sql.text(two)))
+
     def compute(node: CompValue, value: Compile) -> Value:
-        return _like(value(node.arg), lambda text: sql.call(function, text))
+        return _like(value(node.arg), changed)
 
     return compute
 
@@ -825,8 +831,8 @@ _BUILTINS: dict[str, Callable[[CompValue, Compile], Value]] = {
         sql.call("length", value(node.arg).string()), INTEGER
     ),
     "Builtin_SUBSTR": _substring,
-    "Builtin_UCASE": _case_changed("upper"),
-    "Builtin_LCASE": _case_changed("lower"),
+    "Builtin_UCASE": _case_changed("upper", "ß", "SS"),
+    "Builtin_LCASE": _case_changed("lower", "İ", "i\u0307"),
     "Builtin_CONCAT": _concat,
     "Builtin_REGEX": _regex,
     "Builtin_REPLACE": _replace,

@@ -34,6 +34,7 @@ from holdfast.compile.plan import Refusal
 from holdfast.compile.sql import SQL
 from holdfast.compile.values import (
     AMOUNT,
+    MOMENTS,
     Amount,
     Constant,
     Known,
@@ -159,6 +160,9 @@ class Relation:
         columns: list[SQL] = [sql.named(self.certainty(), "c")]
         return [*columns, sql.named(self.lineage(), "l")] if lineage else columns
 
+
+STAGE = 40
+"""How many tables are joined at once: what has more is worked out in stages."""
 
 _HIDDEN = "#"
 """What the names of variables begin with that the compiler makes."""
@@ -425,6 +429,27 @@ class Compilation:
         """The same relation as a query within."""
         return self.of_query(relation.query(lineage=self.lineage), relation.held)
 
+    def _staged(self, relation: Relation) -> Relation:
+        """The same, worked out by itself first where it has very many sources: the time to put
+        joins in order grows with the third power of how many they are."""
+        if len(relation.sources) < STAGE or self._outside:
+            return relation
+        stage, alias = self.alias(), self.alias()
+        cte = exp.CTE(
+            this=relation.query(lineage=self.lineage),
+            alias=sql.alias_of_table(stage),
+            materialized=True,
+        )
+        query = exp.select("*").from_(sql.table(stage, stage))
+        query.set("with_", exp.With(expressions=[cte]))
+        return Relation(
+            held=relation.held,
+            columns={name: sql.column(alias, f"v_{name}") for name in relation.held},
+            sources=[Source(sql.derived(query, alias))],
+            certainties=[sql.column(alias, "c")],
+            lineages=[sql.column(alias, "l")],
+        )
+
     def pattern(self, node: CompValue) -> Relation:
         """The solutions of a pattern. Raises Refusal for one that is not compiled."""
         compile_node = getattr(self, f"_{node.name.lower()}", None)
@@ -434,6 +459,8 @@ class Compilation:
         return relation
 
     def _bgp(self, node: CompValue) -> Relation:
+        if len(node.triples) > STAGE and not self._outside:
+            return self._long_bgp(node)
         found = Relation({}, {})
 
         def place(term: Any, column: SQL, never_literal: bool) -> None:
@@ -486,6 +513,28 @@ class Compilation:
                 found.held[name],
                 found.columns[name],
             )  # a blank node is not known outside its BGP
+        return found
+
+    def _long_bgp(self, node: CompValue) -> Relation:
+        """A group of very many triple patterns, a stage's worth at a time."""
+        named: dict[Any, Variable] = {}
+
+        def plain(term: Any) -> Any:
+            return (
+                named.setdefault(term, Variable(f"{_HIDDEN}{term}"))
+                if isinstance(term, BNode)
+                else term
+            )
+
+        triples = [tuple(map(plain, triple)) for triple in _connected(_in_order(node.triples))]
+        found = Relation({}, {})
+        step = STAGE - 1  # fewer than are worked out by themselves: what is new joins what is there
+        for start in range(0, len(triples), step):
+            part = CompValue("BGP", triples=triples[start : start + step])
+            found = self.join(found, self._bgp(part))
+        for name in map(str, named.values()):
+            found.held.pop(name)
+            found.columns.pop(name)
         return found
 
     def _inserted(self, name: str, column: SQL) -> list[SQL]:
@@ -562,6 +611,7 @@ class Compilation:
             return other
         if other.empty_group:
             return one
+        one, other = self._staged(one), self._staged(other)
         conditions, columns, held = self._compatible(one, other)
         return Relation(
             held=held,
@@ -575,7 +625,7 @@ class Compilation:
 
     def _leftjoin(self, node: CompValue) -> Relation:
         """LeftJoin(A, B, F): each of A with all of B that agrees where F is true (§18.5)."""
-        one = self._with_focus(self.pattern(node.p1), [node.expr, node.p2])
+        one = self._with_focus(self._staged(self.pattern(node.p1)), [node.expr, node.p2])
         other = self.pattern(node.p2)
         if not one.sources:
             one = self.closed(one)
@@ -755,18 +805,19 @@ class Compilation:
         return columns, tuple(kinds)
 
     def _union(self, node: CompValue) -> Relation:
-        one, other = self.pattern(node.p1), self.pattern(node.p2)
-        for hidden in [name for name in {*one.held, *other.held} if name.startswith("graph:")]:
-            one, other = self._settled(one, hidden), self._settled(other, hidden)
+        sides = [self.pattern(branch) for branch in _branches(node)]
+        hidden = {name for side in sides for name in side.held if name.startswith("graph:")}
+        for name in hidden:
+            sides = [self._settled(side, name) for side in sides]
         held: dict[str, Held] = {}
-        for name in dict.fromkeys([*one.held, *other.held]):
-            left, right = one.held.get(name), other.held.get(name)
-            kinds = {side.kind for side in (left, right) if side}
+        for name in dict.fromkeys(name for side in sides for name in side.held):
+            ways = [side.held[name] for side in sides if name in side.held]
+            kinds = {way.kind for way in ways}
             held[name] = Held(
                 kinds.pop() if len(kinds) == 1 else "n3",
-                sure=bool(left and left.sure and right and right.sure),
-                node=all(side.node for side in (left, right) if side),
-                number=all(side.number for side in (left, right) if side),
+                sure=len(ways) == len(sides) and all(way.sure for way in ways),
+                node=all(way.node for way in ways),
+                number=all(way.number for way in ways),
             )
 
         def branch(relation: Relation) -> exp.Select:
@@ -782,10 +833,10 @@ class Compilation:
                 columns.append(sql.named(value, f"v_{name}"))
             return relation.over([*columns, *relation.solution(lineage=self.lineage)])
 
-        return self.of_query(sql.together([branch(one), branch(other)]), held)
+        return self.of_query(sql.together([branch(side) for side in sides]), held)
 
     def _minus(self, node: CompValue) -> Relation:
-        one, other = self.pattern(node.p1), self.pattern(node.p2)
+        one, other = self._staged(self.pattern(node.p1)), self.pattern(node.p2)
         shared = [name for name in one.held if name in other.held and not name.startswith("graph:")]
         if not shared:
             return one
@@ -801,8 +852,10 @@ class Compilation:
         return replace(one, sources=[*one.sources, taken])
 
     def _filter(self, node: CompValue) -> Relation:
+        node = _in_stages(node)
         pattern, expression = self._prepared(node)
-        relation = self._with_focus(self._asking(self.pattern(pattern), expression), expression)
+        relation = self._asking(self._staged(self.pattern(pattern)), expression)
+        relation = self._with_focus(relation, expression)
         if not relation.sources:
             relation = self.closed(relation)
         relation = replace(relation, sources=[*relation.sources], where=[*relation.where])
@@ -1634,6 +1687,8 @@ def _surely(group: CompValue) -> set[str]:
 
 def _order_keys(value: Value) -> list[SQL]:
     """What a value is ordered by (§15.1), NULL where a key says nothing of it."""
+    if value.kinds <= {*NUMBERS}:  # a long expression would take long to plan
+        return [value.num(), sql.call("tie_key", value.cls(), value.num(), value.lex())]
     cls = value.cls()
     rank = sql.cases(
         (sql.missing(value.n3()), sql.number(0)),
@@ -1643,7 +1698,8 @@ def _order_keys(value: Value) -> list[SQL]:
         otherwise=exp.Add(this=sql.number(4), expression=cls.copy()),
     )
     tie = sql.call("tie_key", value.cls(), value.num(), value.lex())
-    return [rank, value.num(), tie, value.moment(), value.lex()]
+    moment = [value.moment()] if value.kinds & {*MOMENTS} else []
+    return [rank, value.num(), tie, *moment, value.lex()]
 
 
 def _sums(amount: SQL, *, distinct: bool) -> SQL:
@@ -1724,6 +1780,27 @@ def _conjuncts(node: Any) -> Iterator[Any]:
         yield node
 
 
+def _in_stages(node: CompValue) -> CompValue:
+    """A FILTER with very many conditions as FILTERs of a stage's worth, one after the other."""
+    parts = list(_conjuncts(node.expr))
+    if sum(getattr(part, "name", "") in _EXISTS for part in parts) <= STAGE:
+        return node
+    for start in range(0, len(parts), STAGE):
+        first, *rest = parts[start : start + STAGE]
+        both = CompValue("ConditionalAndExpression", expr=first, other=rest)
+        node = CompValue("Filter", p=node.p if start == 0 else node, expr=both if rest else first)
+    return node
+
+
+def _branches(node: CompValue) -> Iterator[CompValue]:
+    """The branches of a UNION, and of those that are its first branches."""
+    if node.name == "Union":
+        yield from _branches(node.p1)
+        yield node.p2
+    else:
+        yield node
+
+
 def _reads_beside(
     node: Any, inside: Collection[str], beside: Collection[str], environment: Environment
 ) -> bool:
@@ -1763,6 +1840,24 @@ def _may_read(path: Any, feeds: frozenset[str]) -> bool:
 
 def _in_order(triples: Any) -> list[tuple[Any, Any, Any]]:
     return sorted(triples, key=lambda triple: tuple(str(term) for term in triple))
+
+
+def _connected(triples: list[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
+    """Triple patterns each after one that shares a variable with it, if there is one."""
+    by_term: dict[Any, list[int]] = {}
+    for place, triple in enumerate(triples):
+        for term in triple:
+            if isinstance(term, (Variable, BNode)):
+                by_term.setdefault(term, []).append(place)
+    order: dict[int, None] = {}
+    for start in range(len(triples)):
+        waiting = [start]
+        for place in waiting:
+            if place not in order:
+                order[place] = None
+                terms = (term for term in triples[place] if term in by_term)
+                waiting += [near for term in terms for near in by_term.pop(term)]
+    return [triples[place] for place in order]
 
 
 def _parts(node: Any) -> Iterator[CompValue]:

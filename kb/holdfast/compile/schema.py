@@ -157,6 +157,7 @@ class Schema:
         ):
             self.individuals[thing] = self.individuals.get(thing, frozenset()) | {cls}
         cells: dict[int, dict[str, Given]] = {}
+        doubled: set[int] = set()  # no parts of a list: each says one thing and one thing only
         for predicate, t, s, o, c, r in [*rows, *links]:
             if r in self._derived:
                 continue
@@ -166,7 +167,9 @@ class Schema:
             if predicate == RDF_TYPE:
                 self.kinds.setdefault(kinds[o], []).append(given)
             elif predicate.startswith(RDF):
-                cells.setdefault(s, {}).setdefault(predicate.removeprefix(RDF), given)
+                said = cells.setdefault(s, {}).setdefault(predicate.removeprefix(RDF), given)
+                if said.o != o:
+                    doubled.add(s)
             else:
                 self.rows.setdefault(predicate, []).append(given)
         nil = columns.id_of(f"<{RDF}nil>")
@@ -176,7 +179,7 @@ class Schema:
             here = head
             while here != nil and here in cells and len(members) <= len(cells):
                 cell = cells[here]
-                if set(cell) != {"first", "rest"}:
+                if set(cell) != {"first", "rest"} or here in doubled:
                     break
                 members.append(cell["first"].o)
                 parts_of += [cell["first"], cell["rest"]]

@@ -106,8 +106,14 @@ class Examination:
         text = query.replace(FOCUS, focus)
         given = {key: value for key, value in bound.items() if re.search(rf"\${key}\b", text)}
         limits, con = self.columns.limits, self.columns.con
+
+        def late() -> ShapeError:
+            return self._without_bound(
+                node, f"was not done within {limits.seconds:g} seconds (--max-seconds)"
+            )
+
         try:
-            with deadline(con, limits.seconds):
+            with deadline(con, limits.seconds, late):
                 done = con.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS"
                     f" SELECT * FROM ({text}) LIMIT {limits.rows + 1}",
@@ -118,9 +124,7 @@ class Examination:
                 node, f"needs more memory than there is: {str(error).splitlines()[0]}"
             ) from None
         except duckdb.InterruptException:
-            raise self._without_bound(
-                node, f"was not done within {limits.seconds:g} seconds (--max-seconds)"
-            ) from None
+            raise late() from None
         except duckdb.Error as error:
             if too_deep(error):  # as where compiling it goes too deep
                 raise RecursionError from error

@@ -438,8 +438,13 @@ class Reasoner:
     ) -> int:
         """Make a table of a plan's solutions; returns how many there are. Raises RuleError."""
         columns = self.columns
+
+        def late() -> RuleError:
+            told = f"was not done within {columns.limits.seconds:g} seconds"
+            return self._unbounded(rule, told, "--max-seconds")
+
         try:
-            with deadline(con, columns.limits.seconds):
+            with deadline(con, columns.limits.seconds, late):
                 made = _count(
                     con.execute(
                         f"CREATE OR REPLACE {table} AS"
@@ -448,9 +453,7 @@ class Reasoner:
                     )
                 )
         except duckdb.InterruptException as error:
-            raise self._unbounded(
-                rule, f"was not done within {columns.limits.seconds:g} seconds", "--max-seconds"
-            ) from error
+            raise late() from error
         except duckdb.OutOfMemoryException as error:
             raise self._unbounded(
                 rule, "needs more memory than is allowed", "--memory-limit"

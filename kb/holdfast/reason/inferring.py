@@ -73,14 +73,14 @@ class Inference:
             while True:
                 before = self.examination.columns.count_terms()
                 added = self._turn(others)
+                most = self.examination.columns.limits.rows
+                if self.examination.columns.next_triple - self._first > most:
+                    raise self._endless(others[-1], f"triples, more than {most:,} by now")
                 if not added or not iterate:
                     break
                 grown += self.examination.columns.count_terms() > before
                 if grown > ROUNDS:
                     raise self._endless(others[-1], f"new terms after {ROUNDS} rounds")
-                most = self.examination.columns.limits.rows
-                if self.examination.columns.next_triple - self._first > most:
-                    raise self._endless(others[-1], f"triples, more than {most:,} by now")
             self._forget(derived)
         self._forget_temporary()
 
