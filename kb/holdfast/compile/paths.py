@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from rdflib import URIRef
@@ -44,14 +44,20 @@ class Tables(Protocol):
 
 @dataclass(frozen=True)
 class Ends:
-    """What is known of the ends of a path: which pairs of no length can matter.
+    """What is known of the ends of a path: which pairs can matter.
 
     `terms` are those that the query writes at one end or both; else `nodes` is a query of one
-    column for all that one of the ends can be, where something else in the pattern says so.
+    column for all that one of the ends can be, where something else in the pattern says so. These
+    are few where `side` is the end ("s" or "o") that they are known of: ways then begin there.
     """
 
     terms: tuple[SQL, ...] = ()
-    nodes: exp.Select | None = None
+    nodes: exp.Query | None = None
+    side: str | None = None
+
+    def turned(self) -> Ends:
+        """The same for the path against the arrow."""
+        return replace(self, side={"s": "o", "o": "s", None: None}[self.side])
 
 
 _ANY = Ends()
@@ -68,7 +74,7 @@ def compile_path(path: Any, tables: Tables, ends: Ends = _ANY) -> exp.Select:
         return _edge(tables.predicate_table(str(path), alias), alias, tables)
     if isinstance(path, InvPath):
         alias = tables.alias()
-        inner = compile_path(path.arg, tables, ends)
+        inner = compile_path(path.arg, tables, ends.turned())
         return _select(
             alias, sql.column(alias, "o"), sql.column(alias, "s"), tables,
             sql.column(alias, "c"), sql.column(alias, "l"),
@@ -143,7 +149,7 @@ def _repeated(path: MulPath, tables: Tables, ends: Ends) -> exp.Select:
     if path.mod == "?":
         result: exp.Query = edges
     else:
-        result = _closure(edges, tables)
+        result = _closure(edges, tables, ends)
     if path.zero:
         result = sql.together([result, _itself(tables, ends)])
     alias = tables.alias()
@@ -157,20 +163,29 @@ def _repeated(path: MulPath, tables: Tables, ends: Ends) -> exp.Select:
     return exp.select(*named).from_(sql.derived(result, alias)).group_by(*keys)
 
 
-def _closure(edges: exp.Select, tables: Tables) -> exp.Select:
+def _closure(edges: exp.Select, tables: Tables, ends: Ends) -> exp.Select:
     reach, step = tables.alias(), tables.alias()
     start = tables.alias()
     base = _all(start, tables).from_(sql.derived(edges, start))
+    if ends.side:
+        end = sql.column(start, ends.side)
+        known: dict[str, Any] = (
+            {"query": exp.Subquery(this=ends.nodes.copy())}
+            if ends.nodes is not None
+            else {"expressions": [ends.terms[0].copy()]}
+        )
+        base = base.where(exp.In(this=end, **known))
+    first, then = (step, reach) if ends.side == "o" else (reach, step)
     grown = (
         _select(
-            reach, sql.column(reach, "s"), sql.column(step, "o"), tables,
-            sql.call("greatest", sql.column(reach, "c"), sql.column(step, "c")),
-            sql.call("list_concat", sql.column(reach, "l"), sql.column(step, "l")),
+            reach, sql.column(first, "s"), sql.column(then, "o"), tables,
+            sql.call("greatest", sql.column(first, "c"), sql.column(then, "c")),
+            sql.call("list_concat", sql.column(first, "l"), sql.column(then, "l")),
         )
         .from_(sql.table(reach, reach))
         .join(
             sql.derived(edges.copy(), step),
-            on=_meet(reach, step, tables),
+            on=_meet(first, then, tables),
         )
     )  # fmt: skip
     if tables.lineage:  # a way that comes back to where it was proves nothing more

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from rdflib import BNode, Literal, URIRef, Variable
 from rdflib.paths import InvPath, NegatedPath, Path, SequencePath
@@ -250,6 +250,8 @@ class Compilation:
         self._keys: dict[str, str] = {}
         self._aliases = 0
         self._outside: list[_Outside] = []
+        self._joined: tuple[CompValue, ...] = ()
+        """The groups with whose solutions those of what is being compiled are joined."""
 
     def chosen(self, node: SQL) -> SQL:
         """The condition that a node is one of `Plan.among`."""
@@ -455,7 +457,11 @@ class Compilation:
         compile_node = getattr(self, f"_{node.name.lower()}", None)
         if compile_node is None:
             raise Refusal(_NAMES.get(node.name, node.name), _MENDS.get(node.name, ""))
+        around = self._joined
+        if node.name not in _JOINED_AS_WHOLE:
+            self._joined = ()
         relation: Relation = compile_node(node)
+        self._joined = around
         return relation
 
     def _bgp(self, node: CompValue) -> Relation:
@@ -551,36 +557,79 @@ class Compilation:
         return self._outside[-1].values[name]
 
     def _ends(self, subject: Any, value: Any, steps: list[tuple[Any, Any, Any]]) -> Ends:
-        """What the other triple patterns of a group, or the targets, say of a path's two ends."""
-        terms = [term for term in (subject, value) if not isinstance(term, (Variable, BNode))]
-        if terms:
-            return Ends(terms=tuple(self.constant_key(n3_of(term)) for term in terms))
-        ends = (subject, value)
+        """What the patterns joined to a path, or the targets, say of its two ends."""
+        ends = {"s": subject, "o": value}
+        known = {side: end for side, end in ends.items() if not isinstance(end, (Variable, BNode))}
+        if known:
+            keys = tuple(self.constant_key(n3_of(end)) for end in known.values())
+            return Ends(terms=keys, side=min(known, key="so".index))
         if self._by_quads():
             return Ends()
-        found: list[tuple[bool, str, str, Any]] = []
-        for one, predicate, other in steps:
-            if isinstance(predicate, URIRef):
-                plain = not isinstance(other, (Variable, BNode))
-                found += [
-                    (str(predicate) == RDF_TYPE, str(predicate), side, other if plain else None)
-                    for side, term in (("s", one), ("o", other))
-                    if term in ends
-                ]
+        focus = Variable(str(self.focus))
+        if self.among:
+            beside = [*steps, *(step for group in self._joined for step in _sure_steps(group))]
+            for side, end in ends.items():
+                query = self._focus() if end == focus else self._from_focus(end, beside)
+                if query is not None:
+                    return Ends(nodes=query, side=side)
+        found = [
+            way
+            for end in ends.values()
+            for way in [
+                *_ways_to(end, steps),
+                *(way for group in self._joined for way in _ways_into(end, group)),
+            ]
+        ]
         if found:  # a class may have very many members
-            _, predicate, side, known = min(found, key=lambda one: one[:3])
-            alias = self.alias()
-            query = exp.select(sql.named(sql.column(alias, side), "n")).distinct()
-            query = query.from_(self.predicate_table(predicate, alias))
-            if known is not None:
-                query = query.where(
-                    sql.equal(sql.column(alias, "o"), self.constant_key(n3_of(known)))
-                )
-            return Ends(nodes=query)
-        if self.targets is not None and Variable(str(self.focus)) in ends:
-            targeted = self.targeted()
-            return Ends(nodes=targeted.over([sql.named(targeted.columns[str(self.focus)], "n")]))
+            return Ends(nodes=self._any_of(min(found, key=_by_name)))
+        if self.targets is not None and focus in ends.values():
+            return Ends(nodes=self._focus())
         return Ends()
+
+    def _focus(self) -> exp.Query:
+        """The focus nodes, in `n`."""
+        targeted = self.targeted()
+        return targeted.over([sql.named(targeted.columns[str(self.focus)], "n")])
+
+    def _any_of(self, ways: tuple[_Way, ...]) -> exp.Query:
+        """The nodes that one of some ways leads to, in `n`."""
+        queries: list[exp.Query] = []
+        for way in ways:
+            alias = self.alias()
+            query = exp.select(sql.named(sql.column(alias, way.side), "n")).distinct()
+            query = query.from_(self.predicate_table(way.predicate, alias))
+            if way.value is not None:
+                key = self.constant_key(n3_of(way.value))
+                query = query.where(sql.equal(sql.column(alias, "o"), key))
+            queries.append(query)
+        return exp.union(*queries, distinct=True) if len(queries) > 1 else queries[0]
+
+    def _from_focus(self, end: Any, steps: list[tuple[Any, Any, Any]]) -> exp.Query | None:
+        """The nodes that a variable can be for the chosen focus nodes, in `n`, if steps lead from
+        these to it."""
+        focus = Variable(str(self.focus))
+        known: dict[Any, exp.Query | None] = {focus: None}
+        waiting = [focus]
+        while waiting and end not in known:
+            here = waiting.pop(0)
+            for one, predicate, other in steps:
+                for near, far, sides in ((one, other, "so"), (other, one, "os")):
+                    fresh = isinstance(far, (Variable, BNode)) and far not in known
+                    if near != here or not fresh or not isinstance(predicate, URIRef):
+                        continue
+                    alias = self.alias()
+                    from_ = sql.column(alias, sides[0])
+                    inner = known[here]
+                    held = (
+                        self.chosen(from_)
+                        if inner is None
+                        else exp.In(this=from_, query=exp.Subquery(this=inner.copy()))
+                    )
+                    query = exp.select(sql.named(sql.column(alias, sides[1]), "n")).distinct()
+                    query = query.from_(self.predicate_table(str(predicate), alias))
+                    known[far] = query.where(held)
+                    waiting.append(far)
+        return known.get(end)
 
     def feeds_itself(self, predicate: str, value: Any) -> bool:
         """Whether a triple pattern reads what the rule's own stratum writes."""
@@ -603,7 +652,12 @@ class Compilation:
             self.recursive += 1
 
     def _join(self, node: CompValue) -> Relation:
-        return self.join(self.pattern(node.p1), self.pattern(node.p2))
+        around = self._joined
+        self._joined = (*around, node.p2)
+        one = self.pattern(node.p1)
+        self._joined = (*around, node.p1)
+        other = self.pattern(node.p2)
+        return self.join(one, other)
 
     def join(self, one: Relation, other: Relation) -> Relation:
         """The solutions of one that are compatible with those of the other."""
@@ -1019,6 +1073,7 @@ class Compilation:
         inserted = not _held_afterwards(group, environment.keys())
         outside = _Outside(_Noting(environment, {}), inserted, frozenset(environment))
         self._outside.append(outside)
+        around, self._joined = self._joined, ()
         try:
             inner = self.pattern(group)
             if filters and not inner.sources and inner.held:
@@ -1044,6 +1099,7 @@ class Compilation:
             inner.sources += without
         finally:
             self._outside.pop()
+            self._joined = around
         apart = not (together.used or outside.values.used)
         return _Within(inner, conditions, tests, across, shared, apart, parts)
 
@@ -1633,6 +1689,55 @@ _MENDS = {
     "OrderBy": "Findings have an order of their own.",
 }
 _EXISTS = ("Builtin_EXISTS", "Builtin_NOTEXISTS")
+_JOINED_AS_WHOLE = ("BGP", "Extend", "Filter", "Join", "Union")
+"""Patterns of which each part is joined with whatever the whole is joined with."""
+
+
+class _Way(NamedTuple):
+    """A triple pattern that says what a variable can be: a side of a predicate's table, where it is
+    the subject with a value, if that is known."""
+
+    predicate: str
+    side: str
+    value: Any
+
+
+def _by_name(ways: tuple[_Way, ...]) -> tuple[Any, ...]:
+    return any(way.predicate == RDF_TYPE for way in ways), len(ways), [way[:2] for way in ways]
+
+
+def _ways_to(end: Any, steps: Iterable[tuple[Any, Any, Any]]) -> list[tuple[_Way]]:
+    """What triple patterns, each by itself, say of a variable."""
+    return [
+        (_Way(str(predicate), side, value if isinstance(value, (URIRef, Literal)) else None),)
+        for subject, predicate, value in steps
+        if isinstance(predicate, URIRef)
+        for side, term in (("s", subject), ("o", value))
+        if term == end
+    ]
+
+
+def _ways_into(end: Any, group: CompValue) -> list[tuple[_Way, ...]]:
+    """The same for a group that surely binds a variable: ways of which one at least leads to it."""
+    if group.name == "Union":
+        sides = [_ways_into(end, side) for side in (group.p1, group.p2)]
+        return [(*min(sides[0], key=_by_name), *min(sides[1], key=_by_name))] if all(sides) else []
+    if group.name == "Join":
+        return [*_ways_into(end, group.p1), *_ways_into(end, group.p2)]
+    if group.name in ("Filter", "Extend"):
+        return _ways_into(end, group.p)
+    return [*_ways_to(end, _sure_steps(group))]
+
+
+def _sure_steps(group: CompValue) -> list[tuple[Any, Any, Any]]:
+    """Triple patterns that every solution of a group fits."""
+    if group.name == "BGP":
+        return _in_order(group.triples)
+    if group.name == "Join":
+        return [*_sure_steps(group.p1), *_sure_steps(group.p2)]
+    if group.name in ("Filter", "Extend"):
+        return _sure_steps(group.p)
+    return _sure_steps(group.p1) if group.name in ("LeftJoin", "Minus") else []
 
 
 def _alike_by_id(inner: Relation, shared: list[str], environment: Environment) -> bool:
